@@ -1,0 +1,138 @@
+//! The census: what was counted. One type for every subject and every vantage, so that one comparison serves
+//! `matches: artifact`, `drift: live` and `drift: last_good` alike. Names, counts and times; never values.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a census was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Vantage {
+    /// Read out of the stored bytes, without a server.
+    Artifact,
+    /// Counted in the disposable server after the restore.
+    Restored,
+    /// Counted in the live system.
+    Live,
+    /// The restored census of the last good run.
+    LastGood,
+}
+
+/// What was counted from one vantage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Census {
+    /// Where it was taken.
+    pub vantage: Vantage,
+    /// What the counted groups are called, in the plural: `tables`, `collections`.
+    pub groups_are: String,
+    /// What is counted in them, in the plural: `rows`, `documents`.
+    pub counted_in: String,
+    /// The groups whose members were counted, in the order of their names.
+    pub groups: Vec<Group>,
+    /// What else is there, by kind (`indexes`, `sequences`, `extensions` ...), in the order of the kinds.
+    pub inventory: Vec<Inventory>,
+}
+
+/// One counted group: a table, a collection, a record type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Group {
+    /// Its full name, as a check names it: `public.users`.
+    pub name: String,
+    /// How many members it has.
+    pub count: u64,
+    /// The newest time per time field that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub newest: Vec<Newest>,
+}
+
+/// The newest time in one field of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Newest {
+    /// The field's name.
+    pub field: String,
+    /// The newest time in it; absent when the group has none.
+    #[schemars(with = "Option<String>")]
+    pub time: Option<Timestamp>,
+}
+
+/// Things of one kind that are there: counted and named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Inventory {
+    /// The kind, in the plural.
+    pub kind: String,
+    /// How many there are.
+    pub count: u64,
+    /// Their names.
+    pub members: Vec<String>,
+}
+
+impl Census {
+    /// All counted members together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.groups.iter().map(|g| g.count).sum()
+    }
+
+    /// The group of this name.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.iter().find(|g| g.name == name)
+    }
+
+    /// The number behind what a check asks `of`: a group's name, the word for all groups (`tables`), the word for all
+    /// members (`rows`), or a kind of the inventory (`indexes`). `None` when there is no such thing.
+    #[must_use]
+    pub fn count_of(&self, of: &str) -> Option<u64> {
+        if of == self.groups_are {
+            return Some(self.groups.len() as u64);
+        }
+        if of == self.counted_in {
+            return Some(self.total());
+        }
+        let group = self.group(of).map(|g| g.count);
+        group.or_else(|| self.inventory.iter().find(|i| i.kind == of).map(|i| i.count))
+    }
+
+    /// Every name that [`Census::count_of`] knows, for "did you mean".
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        [self.groups_are.as_str(), self.counted_in.as_str()]
+            .into_iter()
+            .chain(self.inventory.iter().map(|i| i.kind.as_str()))
+            .chain(self.groups.iter().map(|g| g.name.as_str()))
+    }
+
+    /// One line for people: `12 tables, 34 567 rows`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let groups = crate::units::grouped(self.groups.len() as u64);
+        format!("{groups} {}, {} {}", self.groups_are, crate::units::grouped(self.total()), self.counted_in)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn census() -> Census {
+        let group = |name: &str, count| Group { name: name.into(), count, newest: Vec::new() };
+        Census {
+            vantage: Vantage::Restored,
+            groups_are: "tables".into(),
+            counted_in: "rows".into(),
+            groups: vec![group("public.messages", 40), group("public.users", 2)],
+            inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()] }],
+        }
+    }
+
+    #[test]
+    fn a_check_finds_what_it_asks_of() {
+        let census = census();
+        for (of, count) in
+            [("tables", Some(2)), ("rows", Some(42)), ("public.users", Some(2)), ("indexes", Some(1)), ("public.user", None)]
+        {
+            assert_eq!(census.count_of(of), count, "{of}");
+        }
+        assert_eq!(census.summary(), "2 tables, 42 rows");
+    }
+}

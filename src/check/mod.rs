@@ -1,0 +1,96 @@
+//! Checks: each is one statement about a census, a listing or a timing; one file each, pure. Their outcomes are data.
+
+pub mod expect;
+
+use crate::error::{Blame, Error};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It holds.
+    Pass,
+    /// It wants attention.
+    Warn,
+    /// It does not hold: the backup is bad.
+    Fail,
+    /// It could not be evaluated.
+    Error,
+    /// It was not evaluated, because an earlier step could not go on.
+    Skipped,
+}
+
+/// The outcome of one check or one phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Outcome {
+    /// What was checked, unique in its scenario and stable over time: `count public.users`.
+    pub check: String,
+    /// How it came out.
+    pub status: Status,
+    /// What was found, in a sentence fragment.
+    pub message: String,
+    /// The measured value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<String>,
+    /// What was expected of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Lines that prove it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// How long it took, in seconds; absent where there was nothing to wait for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+}
+
+impl Outcome {
+    /// An outcome with its message; the rest is added by the methods below.
+    pub fn new(check: impl Into<String>, status: Status, message: impl Into<String>) -> Self {
+        Self {
+            check: check.into(),
+            status,
+            message: message.into(),
+            measured: None,
+            expected: None,
+            hint: None,
+            evidence: Vec::new(),
+            seconds: None,
+        }
+    }
+
+    /// A step that could not be finished: `fail` when the backup is to blame, else `error`.
+    pub fn from_error(check: impl Into<String>, error: Error) -> Self {
+        let status = match error.blame {
+            Blame::Backup => Status::Fail,
+            Blame::Harness | Blame::Scenario => Status::Error,
+        };
+        Self { hint: error.hint, evidence: error.evidence, ..Self::new(check, status, error.message) }
+    }
+
+    /// Adds the measured and the expected value.
+    #[must_use]
+    pub fn values(mut self, measured: impl Into<String>, expected: impl Into<String>) -> Self {
+        self.measured = Some(measured.into());
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds what to do about it: a full sentence.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds lines that prove it.
+    #[must_use]
+    pub fn evidence<S: Into<String>>(mut self, lines: impl IntoIterator<Item = S>) -> Self {
+        self.evidence.extend(lines.into_iter().map(Into::into));
+        self
+    }
+}

@@ -1,0 +1,5 @@
+//! Instances as child processes.
+
+/// A running disposable server.
+#[derive(Debug)]
+pub struct Instance;
