@@ -1,6 +1,11 @@
 //! Checks: each is one statement about a census, a listing or a timing; one file each, pure. Their outcomes are data.
 
+pub mod count;
 pub mod expect;
+pub mod fresh;
+pub mod objectives;
+pub mod restored;
+pub mod sql;
 
 use crate::error::{Blame, Error};
 use schemars::JsonSchema;
@@ -92,5 +97,37 @@ impl Outcome {
     pub fn evidence<S: Into<String>>(mut self, lines: impl IntoIterator<Item = S>) -> Self {
         self.evidence.extend(lines.into_iter().map(Into::into));
         self
+    }
+}
+
+/// A hint that names what is there and sounds like what was asked for.
+#[must_use]
+pub fn did_you_mean<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let mut near: Vec<(f64, &str)> = known.map(|name| (strsim::jaro_winkler(asked, name), name)).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    match near.first() {
+        None => "Nothing came back that could be meant.".to_owned(),
+        Some((_, best)) => {
+            let others: Vec<_> = near.iter().skip(1).take(4).map(|(_, name)| format!("`{name}`")).collect();
+            let others = if others.is_empty() { String::new() } else { format!(" Also there: {}.", others.join(", ")) };
+            format!("Did you mean `{best}`?{others}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::census::{Census, Group, Vantage};
+
+    /// A restored census of these tables, for the tests of the checks.
+    pub fn census(tables: &[(&str, u64)]) -> Census {
+        let group = |(name, count): &(&str, u64)| Group { name: (*name).into(), count: *count, newest: Vec::new() };
+        Census {
+            vantage: Vantage::Restored,
+            groups_are: "tables".into(),
+            counted_in: "rows".into(),
+            groups: tables.iter().map(group).collect(),
+            inventory: Vec::new(),
+        }
     }
 }

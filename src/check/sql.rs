@@ -1,0 +1,57 @@
+//! `sql`: a question to the restored database. [`Subject::query`](crate::subject::Subject::query) asks it; this judges.
+
+use super::{Outcome, Status};
+use crate::error::Result;
+use crate::scenario::SqlCheck;
+
+/// The name of this check in reports.
+#[must_use]
+pub fn name(check: &SqlCheck) -> String {
+    format!("sql {}", check.name)
+}
+
+/// Judges the answer; one that could not be had, or cannot be compared, is an error and never a pass.
+#[must_use]
+pub fn judge(check: &SqlCheck, answer: Result<Option<String>>) -> Outcome {
+    let name = name(check);
+    let expected = check.expect.to_string();
+    let answer = match answer {
+        Ok(Some(answer)) => answer,
+        Ok(None) => return Outcome::new(name, Status::Fail, "the query gave no value").values("NULL", expected),
+        Err(error) => return Outcome { expected: Some(expected), ..Outcome::from_error(name, error) },
+    };
+    match check.expect.holds(&answer) {
+        Some(true) => Outcome::new(name, Status::Pass, format!("the query gave {answer}")).values(answer, expected),
+        Some(false) => {
+            Outcome::new(name, Status::Fail, format!("the query gave {answer}, expected {expected}")).values(answer, expected)
+        }
+        None => Outcome::new(name, Status::Error, format!("the query gave {answer}, which is not a number"))
+            .values(answer, expected)
+            .hint("Let the query return a number, or expect `matches /.../`."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use std::time::Duration;
+
+    fn status(answer: Result<Option<&str>>) -> Status {
+        let check = SqlCheck {
+            name: "orders below zero".into(),
+            query: "select 1".into(),
+            expect: "= 0".parse().expect("expect"),
+            timeout: Duration::from_secs(1),
+        };
+        judge(&check, answer.map(|a| a.map(str::to_owned))).status
+    }
+
+    #[test]
+    fn only_the_expected_answer_passes() {
+        assert_eq!(status(Ok(Some("0"))), Status::Pass);
+        assert_eq!(status(Ok(Some("3"))), Status::Fail);
+        assert_eq!(status(Ok(None)), Status::Fail);
+        assert_eq!(status(Err(Error::scenario("syntax error"))), Status::Error);
+    }
+}
