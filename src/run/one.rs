@@ -1,1 +1,255 @@
-//! one
+//! The way of one scenario, on one page:
+//!
+//! ```text
+//! Scenario -> Artifact -> Payload -> Instance -> Restored -> Census -> Outcomes -> Verdict
+//!            select      open       start       restore     measure   check       (verdict.rs)
+//! ```
+//!
+//! Each step takes the step before by type, so nothing can be checked that was not restored. A step that cannot go on
+//! ends the way, never the run; teardown always runs, and its failure is a finding.
+
+use super::record::{Recorder, Stopped};
+use super::{Phase, RunContext};
+use crate::check::{self, Status};
+use crate::error::{Error, Result};
+use crate::open::payload::{Fetched, fetch_to_file};
+use crate::report::evidence::{InstanceRecord, PayloadRecord, ScenarioRecord};
+use crate::run::event::Event;
+use crate::run::progress::Progress;
+use crate::runtime::local::Instance;
+use crate::scenario::{CheckKind, Scenario};
+use crate::store::{self, select};
+use crate::subject::{Facts, Payload, Restored, Subject, Wanted, subject};
+use crate::verdict::Depth;
+use std::time::Duration;
+
+/// Proves one scenario. Never fails: whatever goes wrong is in the record.
+pub async fn prove(scenario: &Scenario, cx: &RunContext) -> ScenarioRecord {
+    let subject = subject(&scenario.subject);
+    let progress = Progress::new(&scenario.name, cx.events.clone());
+    let mut record = Recorder::begin(scenario, subject.kind(), progress, cx.stop.clone());
+    let way = Way { scenario, subject: subject.as_ref(), cx };
+    // What stopped the way is in the record.
+    let _: Result<(), Stopped> = way.walk(&mut record).await;
+    record.finish(&planned(scenario))
+}
+
+struct Way<'a> {
+    scenario: &'a Scenario,
+    subject: &'a dyn Subject,
+    cx: &'a RunContext,
+}
+
+impl Way<'_> {
+    async fn walk(&self, record: &mut Recorder) -> Result<(), Stopped> {
+        let (store, artifact) = self.select(record).await?;
+        let room = self.cx.scratch.room(&self.scenario.name).map_err(|error| record.stop_at(Phase::Open, error))?;
+        let (payload, facts) = self.open(store, &artifact, &room, record).await?;
+        let instance = self.start(&facts, &room, record).await?;
+        let judged = self.restore_and_judge(&artifact, &payload, &facts, &instance, record).await;
+        self.teardown(instance, room, record).await?;
+        judged
+    }
+
+    /// Finds the artifact, and judges what the listing alone shows.
+    async fn select(&self, record: &mut Recorder) -> Result<(Arc<dyn Store>, Artifact), Stopped> {
+        let rule = &self.scenario.artifact;
+        let (store, selection) = record
+            .step(Phase::Select, None, async |_| {
+                let store = store::connect(&rule.store_spec, &self.cx.secrets).await?;
+                let selection = select::find(store.as_ref(), rule, &self.cx.want, self.cx.now).await?;
+                Ok((store, selection))
+            })
+            .await?;
+        record.outcome(selection.outcomes.iter().cloned());
+        let artifact = selection.artifact.clone().map_err(|error| record.stop_at(Phase::Select, error))?;
+        let age = Duration::try_from(self.cx.now.duration_since(artifact.taken)).unwrap_or_default();
+        record.outcome(objectives::rpo(&self.scenario.objectives, age));
+        record.record.artifact = Some(artifact_record(&store.location(), &artifact, selection));
+        record.record.rpo_seconds = Some(age.as_secs_f64());
+        record.record.depth = Depth::Found;
+        Ok((store, artifact))
+    }
+
+    /// Reads the artifact to its end through every layer, and what the payload says of itself.
+    async fn open(
+        &self,
+        store: Arc<dyn Store>,
+        artifact: &Artifact,
+        room: &Room,
+        record: &mut Recorder,
+    ) -> Result<(Payload, Facts), Stopped> {
+        let size = Some(artifact.object.size);
+        let fetched = record
+            .step(Phase::Open, size, async |progress| {
+                let open = OpenPlan { layers: &self.scenario.open, secrets: &self.cx.secrets, subject: self.subject };
+                fetch_to_file(store, &artifact.object, &open, room, self.cx.scratch_max, progress).await
+            })
+            .await?;
+        if let Some(artifact) = &mut record.record.artifact {
+            artifact.sha256 = Some(fetched.sha256.clone());
+        }
+        let facts = self.subject.inspect(&fetched.payload).map_err(|error| record.stop_at(Phase::Open, error))?;
+        record.outcome([Outcome::new("artifact read", Status::Pass, format!("{} read to the end", Bytes(fetched.stored)))]);
+        record.record.payload = Some(PayloadRecord {
+            layers: fetched.layers,
+            size: fetched.payload.size,
+            format: facts.format.clone(),
+            facts: facts.facts.clone(),
+        });
+        record.record.not_tested = self.subject.not_tested(&facts);
+        record.record.depth = Depth::Opened;
+        Ok((fetched.payload, facts))
+    }
+
+    /// Starts a disposable server that can take the payload.
+    async fn start(&self, facts: &Facts, room: &Room, record: &mut Recorder) -> Result<Instance, Stopped> {
+        let recipe = self.subject.recipe(facts);
+        let instance =
+            record.step(Phase::Start, None, async |_| self.cx.runtime.start(recipe.as_ref(), room).await).await?;
+        record.record.instance = Some(InstanceRecord {
+            runtime: "local".to_owned(),
+            engine: recipe.engine().to_owned(),
+            version: instance.version().to_owned(),
+            isolation: instance.isolation().clone(),
+        });
+        Ok(instance)
+    }
+
+    async fn restore_and_judge(
+        &self,
+        artifact: &Artifact,
+        payload: &Payload,
+        facts: &Facts,
+        instance: &Instance,
+        record: &mut Recorder,
+    ) -> Result<(), Stopped> {
+        let restored = self.restore(payload, facts, instance, record).await?;
+        let census = self.measure(&restored, instance, record).await?;
+        self.check(artifact, &restored, &census, instance, record).await
+    }
+
+    /// Restores the payload. A restore with errors goes on to be measured: findings are data.
+    async fn restore(
+        &self,
+        payload: &Payload,
+        facts: &Facts,
+        instance: &Instance,
+        record: &mut Recorder,
+    ) -> Result<Restored, Stopped> {
+        let size = Some(payload.size);
+        let restored = record
+            .step(Phase::Restore, size, async |progress| self.subject.restore(payload, facts, instance, &progress).await)
+            .await?;
+        let took = record.seconds(Phase::Start) + record.seconds(Phase::Restore);
+        record.record.rto_seconds = Some(took);
+        record.outcome(objectives::rto(&self.scenario.objectives, Duration::from_secs_f64(took)));
+        record.outcome(restored.outcomes.iter().cloned());
+        record.record.tools.extend(restored.tools.iter().cloned());
+        record.record.tool_log.extend(restored.log.iter().cloned());
+        if restored.outcomes.iter().all(|o| matches!(o.status, Status::Pass | Status::Warn)) {
+            record.record.depth = Depth::Restored;
+        }
+        Ok(restored)
+    }
+
+    /// Counts what came back.
+    async fn measure(&self, restored: &Restored, instance: &Instance, record: &mut Recorder) -> Result<Census, Stopped> {
+        let wanted = Wanted { newest: self.scenario.checks.iter().filter_map(wanted_time).collect() };
+        let census = record
+            .step(Phase::Measure, None, async |_| self.subject.census(restored, instance, &wanted).await)
+            .await?;
+        record.outcome([check::restored::judge(&census, self.scenario.allow_empty)]);
+        record.record.censuses.push(census.clone());
+        Ok(census)
+    }
+
+    /// Evaluates the checks one by one. What was evaluated before a signal or the time limit stays.
+    async fn check(
+        &self,
+        artifact: &Artifact,
+        restored: &Restored,
+        census: &Census,
+        instance: &Instance,
+        record: &mut Recorder,
+    ) -> Result<(), Stopped> {
+        let outcomes = Mutex::new(Vec::new());
+        let checked = record
+            .step(Phase::Check, None, async |_| {
+                for (name, check) in named_checks(self.scenario) {
+                    let began = Instant::now();
+                    let outcome = match &check.kind {
+                        CheckKind::Count(count) => check::count::judge(count, census),
+                        CheckKind::Fresh(fresh) => check::fresh::judge(fresh, census, artifact.taken),
+                        CheckKind::Sql(sql) => check::sql::judge(sql, self.subject.query(restored, instance, sql).await),
+                    };
+                    let seconds = Some(began.elapsed().as_secs_f64());
+                    lock(&outcomes).push(Outcome { check: name, seconds, ..outcome });
+                }
+                Ok(())
+            })
+            .await;
+        record.outcome(std::mem::take(&mut *lock(&outcomes)));
+        if checked.is_ok() && record.record.depth == Depth::Restored {
+            record.record.depth = Depth::Checked;
+        }
+        checked
+    }
+
+    /// Removes the instance and its scratch, or keeps them when that was asked for and nobody interrupted.
+    async fn teardown(&self, instance: Instance, room: Room, record: &mut Recorder) -> Result<(), Stopped> {
+        record
+            .unstoppable(Phase::Teardown, async {
+                instance.stop().await?;
+                room.remove().await
+            })
+            .await
+    }
+}
+
+fn wanted_time(check: &Check) -> Option<(String, String)> {
+    match &check.kind {
+        CheckKind::Fresh(fresh) => Some((fresh.group.clone(), fresh.field.clone())),
+        CheckKind::Count(_) | CheckKind::Sql(_) => None,
+    }
+}
+
+/// The checks of a scenario under names that are unique in it: JUnit counts only the first case of a name.
+fn named_checks(scenario: &Scenario) -> Vec<(String, &Check)> {
+    let mut seen = HashMap::new();
+    let name = |check: &Check| match &check.kind {
+        CheckKind::Count(count) => check::count::name(count),
+        CheckKind::Fresh(fresh) => check::fresh::name(fresh),
+        CheckKind::Sql(sql) => check::sql::name(sql),
+    };
+    let unique = |check| {
+        let name = name(check);
+        let times = seen.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
+        (if *times == 1 { name } else { format!("{name} ({times})") }, check)
+    };
+    scenario.checks.iter().map(unique).collect()
+}
+
+/// The names of every check that will be evaluated if the way is gone to its end.
+fn planned(scenario: &Scenario) -> Vec<String> {
+    let rto = scenario.objectives.rto.map(|_| objectives::RTO.to_owned());
+    let rpo = scenario.objectives.rpo.map(|_| objectives::RPO.to_owned());
+    let unasked = [check::restored::NAME.to_owned()];
+    let asked = named_checks(scenario).into_iter().map(|(name, _)| name);
+    rpo.into_iter().chain(rto).chain(unasked).chain(asked).collect()
+}
+
+fn artifact_record(store: &str, artifact: &Artifact, selection: Selection) -> ArtifactRecord {
+    ArtifactRecord {
+        store: store.to_owned(),
+        key: artifact.object.key.clone(),
+        size: artifact.object.size,
+        taken: artifact.taken,
+        taken_from: if artifact.taken_from_key { "key" } else { "last_modified" }.to_owned(),
+        etag: artifact.object.etag.clone(),
+        sha256: None,
+        candidates: selection.candidates,
+        whole_series: selection.whole_series,
+        rejected: selection.rejected,
+    }
+}

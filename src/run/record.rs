@@ -1,0 +1,152 @@
+//! Keeps the record of one scenario while it goes its way: every step timed, bounded and interruptible, every error an
+//! outcome, and whatever was not reached skipped with its reason.
+
+use crate::check::{Outcome, Status};
+use crate::error::{Error, Result};
+use crate::report::evidence::{PhaseRecord, ScenarioRecord};
+use crate::run::Phase;
+use crate::run::progress::Progress;
+use crate::scenario::Scenario;
+use crate::verdict::{Depth, Verdict, verdict};
+use std::future::Future;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// A step could not go on; why is in the record already.
+#[derive(Debug)]
+pub struct Stopped;
+
+/// The record of one scenario, growing.
+#[derive(Debug)]
+pub struct Recorder {
+    /// What is known so far.
+    pub record: ScenarioRecord,
+    progress: Progress,
+    began: Instant,
+    time_limit: Duration,
+    stop: CancellationToken,
+    stopped_at: Option<Phase>,
+}
+
+impl Recorder {
+    /// Begins a record. `stop` ends the step that is under way; so does the scenario's time limit.
+    #[must_use]
+    pub fn begin(scenario: &Scenario, kind: &str, progress: Progress, stop: CancellationToken) -> Self {
+        Self { record: blank(scenario, kind), progress, began: Instant::now(), time_limit: scenario.timeout, stop, stopped_at: None }
+    }
+
+    /// Goes one step. Its error becomes an outcome named after the phase.
+    ///
+    /// # Errors
+    /// [`Stopped`]: the step failed, was interrupted, or the scenario's time ran out.
+    pub async fn step<T, F>(&mut self, phase: Phase, total: Option<u64>, work: impl FnOnce(Progress) -> F) -> Result<T, Stopped>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let began = Instant::now();
+        let time_left = self.time_limit.saturating_sub(self.began.elapsed());
+        let result = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(interrupted()),
+            () = tokio::time::sleep(time_left) => Err(out_of_time(self.time_limit)),
+            result = work(self.progress.phase(phase, total)) => result,
+        };
+        self.end(phase, began, result)
+    }
+
+    /// Goes a step that neither a signal nor the time limit may end: the teardown.
+    ///
+    /// # Errors
+    /// [`Stopped`]: the step failed.
+    pub async fn unstoppable(&mut self, phase: Phase, work: impl Future<Output = Result<()>>) -> Result<(), Stopped> {
+        let began = Instant::now();
+        let _ = self.progress.phase(phase, None);
+        let result = work.await;
+        self.end(phase, began, result)
+    }
+
+    fn end<T>(&mut self, phase: Phase, began: Instant, result: Result<T>) -> Result<T, Stopped> {
+        let seconds = began.elapsed().as_secs_f64();
+        let (status, result) = match result {
+            Ok(value) => (Status::Pass, Ok(value)),
+            Err(error) => {
+                tracing::debug!(scenario = self.record.name, %phase, %error, "the step could not be finished");
+                let outcome = Outcome { seconds: Some(seconds), ..Outcome::from_error(phase.name(), error) };
+                let status = outcome.status;
+                self.record.checks.push(outcome);
+                self.stopped_at.get_or_insert(phase);
+                (status, Err(Stopped))
+            }
+        };
+        self.record.phases.push(PhaseRecord { phase, status, seconds });
+        result
+    }
+
+    /// Adds an outcome.
+    pub fn outcome(&mut self, outcome: impl IntoIterator<Item = Outcome>) {
+        self.record.checks.extend(outcome);
+    }
+
+    /// How long a phase took, in seconds; nothing for one that was not gone.
+    #[must_use]
+    pub fn seconds(&self, phase: Phase) -> f64 {
+        self.record.phases.iter().filter(|p| p.phase == phase).map(|p| p.seconds).sum()
+    }
+
+    /// Ends the record: phases and checks that were not reached are skipped with the reason, and the verdict is drawn.
+    #[must_use]
+    pub fn finish(mut self, planned: &[String]) -> ScenarioRecord {
+        let reason = self.stopped_at.map_or_else(|| "not reached".to_owned(), |phase| format!("skipped, because {phase} could not be finished"));
+        for phase in PHASES {
+            if !self.record.phases.iter().any(|p| p.phase == phase) {
+                self.record.phases.push(PhaseRecord { phase, status: Status::Skipped, seconds: 0.0 });
+            }
+        }
+        self.record.phases.sort_by_key(|p| p.phase);
+        for check in planned {
+            if !self.record.checks.iter().any(|outcome| outcome.check == *check) {
+                self.record.checks.push(Outcome::new(check.clone(), Status::Skipped, reason.clone()));
+            }
+        }
+        self.record.verdict = verdict(&self.record.checks);
+        self.record.seconds = self.began.elapsed().as_secs_f64();
+        self.record
+    }
+}
+
+const PHASES: [Phase; 7] =
+    [Phase::Select, Phase::Open, Phase::Start, Phase::Restore, Phase::Measure, Phase::Check, Phase::Teardown];
+
+fn interrupted() -> Error {
+    Error::harness("stopped by a signal").hint("Run it again.")
+}
+
+fn out_of_time(limit: Duration) -> Error {
+    Error::harness(format!("the scenario's time limit of {} ran out", crate::units::Span(limit)))
+        .hint("Give it more with `timeout:` in the scenario, or `timeouts: { scenario: ... }` in assay.yaml.")
+}
+
+/// The record of a scenario that has gone no step yet.
+#[must_use]
+pub fn blank(scenario: &Scenario, kind: &str) -> ScenarioRecord {
+    ScenarioRecord {
+        name: scenario.name.clone(),
+        kind: kind.to_owned(),
+        tags: scenario.tags.clone(),
+        file: format!("{}:{}", scenario.file.display(), scenario.line),
+        verdict: Verdict::Error,
+        depth: Depth::Nothing,
+        artifact: None,
+        payload: None,
+        instance: None,
+        phases: Vec::new(),
+        checks: Vec::new(),
+        censuses: Vec::new(),
+        tools: Vec::new(),
+        tool_log: Vec::new(),
+        rto_seconds: None,
+        rpo_seconds: None,
+        seconds: 0.0,
+        not_tested: Vec::new(),
+    }
+}
