@@ -1,5 +1,6 @@
 //! What the process was started with: read once, in `main`, and passed down.
 
+use crate::secret::Secrets;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ pub struct Context {
     pub colour_stderr: bool,
     /// Columns of the terminal behind stdout.
     pub width: usize,
+    /// Reads secrets, and knows what must not be shown.
+    pub secrets: Secrets,
 }
 
 /// Columns when stdout is no terminal.
@@ -37,6 +40,7 @@ impl Context {
             live: stderr && !dumb,
             colour: stdout && colour,
             colour_stderr: stderr && colour,
+            secrets: Secrets::default(),
             width: columns.filter(|_| stdout).unwrap_or(PLAIN_WIDTH),
         })
     }

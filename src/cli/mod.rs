@@ -5,9 +5,11 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod list;
+mod log;
 pub mod run;
 pub mod schema;
 pub mod selection;
+pub mod session;
 pub mod validate;
 
 use crate::context::Context;
@@ -75,6 +77,7 @@ pub enum Command {
 /// Does what the command line says.
 pub async fn dispatch(cli: Cli, cx: &Context) -> Exit {
     let global = cli.global;
+    log::start(&global, cx.colour_stderr, cx.secrets.clone());
     match cli.command {
         Command::Run(args) => run::run(args, &global, cx).await,
         Command::List(args) => list::list(args, &global, cx).await,
@@ -104,4 +107,11 @@ fn explain(error: &crate::error::Error) {
     if let Some(hint) = &error.hint {
         eprintln!("  = help: {hint}");
     }
+}
+
+/// Prints a text on stdout. A reader that went away (`| head`) is no error.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end());
 }

@@ -1,5 +1,6 @@
 //! `assay schema`: JSON Schemas for editors and for whoever reads the evidence.
 
+use super::print;
 use crate::exit::Exit;
 use crate::report::evidence;
 use crate::scenario::schema as scenario;
@@ -32,6 +33,6 @@ pub fn schema(args: &SchemaArgs) -> Exit {
         Of::Settings => scenario::settings_schema(),
         Of::Evidence => evidence::schema(),
     };
-    println!("{schema:#}");
+    print(&format!("{schema:#}"));
     Exit::Passed
 }

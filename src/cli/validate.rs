@@ -1,6 +1,6 @@
 //! `assay validate`: everything that is wrong with the files, at once.
 
-use super::{Global, load_or_explain};
+use super::{Global, load_or_explain, print};
 use crate::context::Context;
 use crate::exit::Exit;
 use clap::Args;
@@ -26,7 +26,7 @@ pub fn validate(args: ValidateArgs, global: &Global, cx: &Context) -> Exit {
     }
     if !global.quiet {
         let word = if loaded.scenarios.len() == 1 { "scenario is" } else { "scenarios are" };
-        println!("{} {word} valid", loaded.scenarios.len());
+        print(&format!("{} {word} valid", loaded.scenarios.len()));
     }
     Exit::Passed
 }

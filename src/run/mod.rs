@@ -4,9 +4,40 @@ pub mod event;
 pub mod many;
 pub mod one;
 pub mod progress;
+pub mod record;
+pub mod redact;
+pub mod signals;
 
+use crate::runtime::local::{LocalRuntime, Scratch};
+use crate::secret::Secrets;
+use crate::store::select::Want;
+use event::Event;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+/// What all scenarios of a run share.
+#[derive(Debug)]
+pub struct RunContext {
+    /// Starts disposable servers.
+    pub runtime: LocalRuntime,
+    /// The run's folder.
+    pub scratch: Scratch,
+    /// Reads secrets and redacts them.
+    pub secrets: Secrets,
+    /// Which artifact is asked for.
+    pub want: Want,
+    /// Whether restored instances are left running.
+    pub keep: bool,
+    /// Ends what is under way, through its teardown.
+    pub stop: CancellationToken,
+    /// The time that ages are measured from: the run's beginning.
+    pub now: Timestamp,
+    /// Who wants to know what happens.
+    pub events: UnboundedSender<Event>,
+}
 
 /// The steps of a scenario, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +60,10 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them, in their order.
+    pub const ALL: [Self; 7] =
+        [Self::Select, Self::Open, Self::Start, Self::Restore, Self::Measure, Self::Check, Self::Teardown];
+
     /// The word for it in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,0 +1,81 @@
+//! `assay run`: prove backups.
+
+use super::selection::{SelectionArgs, selected};
+use super::{Global, explain, session};
+use crate::context::Context;
+use crate::exit::Exit;
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use std::path::PathBuf;
+
+/// Options of `assay run`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "Examples:\n  \
+    assay run                            every scenario of scenarios/\n  \
+    assay run codetalk 'book*'           by name and by glob\n  \
+    assay run database                   by tag\n  \
+    assay run scenarios/portfolio        those of a folder\n  \
+    assay run codetalk --at 2026-11-01   the newest backup of that moment\n  \
+    assay run codetalk --keep            and leave the restored database running, to look at it")]
+pub struct RunArgs {
+    /// Which scenarios
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Prove this very object instead of the newest of the series
+    #[arg(long, value_name = "KEY", conflicts_with = "at")]
+    pub artifact: Option<String>,
+    /// Prove the newest backup that is not younger than this: 2026-11-01, or 2026-11-01T03:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub at: Option<Timestamp>,
+    /// Leave the restored instances running, and say how to connect and how to remove them
+    #[arg(long)]
+    pub keep: bool,
+    /// Start no further scenario after the first that is not passed
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Scenarios at once
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+    /// Exit with 1 on warnings too
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// What to print: a summary for people, or the evidence
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Where the reports go, instead of the folder in assay.yaml
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// What is printed on stdout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A summary for people
+    #[default]
+    Human,
+    /// The evidence
+    Json,
+}
+
+/// A point in time, or the end of a day (UTC).
+fn moment(text: &str) -> std::result::Result<Timestamp, String> {
+    let end_of_day = |date: jiff::civil::Date| date.at(23, 59, 59, 0).to_zoned(jiff::tz::TimeZone::UTC).map(|z| z.timestamp());
+    text.parse::<Timestamp>()
+        .or_else(|_| text.parse::<jiff::civil::Date>().and_then(end_of_day))
+        .map_err(|_| "write a date like 2026-11-01 or a time like 2026-11-01T03:00:00Z".to_owned())
+}
+
+/// Runs what the command line selects.
+pub async fn run(args: RunArgs, global: &Global, cx: &Context) -> Exit {
+    let loaded = match selected(&args.selection, global, cx) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    match session::prove_and_report(loaded, &args, global, cx).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            explain(&error);
+            Exit::Unverified
+        }
+    }
+}
