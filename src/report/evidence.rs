@@ -39,13 +39,33 @@ pub struct RunRecord {
     pub written: Timestamp,
     /// Whether every selected scenario was done.
     pub complete: bool,
-    /// The signal that stopped it: `SIGINT`, `SIGTERM`.
+    /// The signal that stopped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped_by: Option<String>,
+    pub stopped_by: Option<Signal>,
     /// The version of assay.
     pub assay: String,
     /// The machine's name.
     pub host: String,
+}
+
+/// A signal that ends a run early, after teardown and with the reports of what was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Signal {
+    /// Ctrl-C.
+    #[serde(rename = "SIGINT")]
+    Interrupt,
+    /// What `kill`, systemd and Kubernetes send.
+    #[serde(rename = "SIGTERM")]
+    Terminate,
+}
+
+impl std::fmt::Display for Signal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        })
+    }
 }
 
 /// How many scenarios came to what.
