@@ -14,7 +14,7 @@ pub enum Verdict {
     Warn,
     /// It could not be verified.
     Error,
-    /// The backup is bad. Beats [`Verdict::Error`]: what was seen of the backup is enough.
+    /// The backup is bad. Beats `error`: what was seen of the backup is enough.
     Fail,
 }
 

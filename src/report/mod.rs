@@ -4,3 +4,8 @@ pub mod console;
 pub mod evidence;
 pub mod junit;
 pub mod write;
+
+mod text;
+
+#[cfg(test)]
+mod sample;
