@@ -12,13 +12,13 @@ use crate::run::RunContext;
 use crate::run::event::Event;
 use crate::run::many::{Policy, prove_all};
 use crate::run::signals::Signals;
-use crate::runtime::local::{LocalRuntime, Scratch};
+use crate::runtime::local::{LocalRuntime, Scratch, sweep};
 use crate::scenario::Settings;
 use crate::scenario::load::Loaded;
 use crate::store::select::Want;
 use jiff::Timestamp;
 use std::sync::Arc;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 /// Proves scenarios, writes the reports after each of them, and prints the summary.
@@ -26,14 +26,14 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// Harness: the run could not begin (no scratch, no place for the reports).
 pub async fn prove_and_report(loaded: Loaded, args: &RunArgs, global: &Global, cx: &Context) -> Result<(Evidence, Exit)> {
-    let Loaded { settings, scenarios, .. } = loaded;
+    let Loaded { settings, scenarios } = loaded;
     let stop = CancellationToken::new();
     let signals = Signals::watch(stop.clone())?;
-    let mut evidence = blank_evidence();
-    let out = args.out.as_ref().map_or(settings.reports.clone(), |out| cx.cwd.join(out));
+    let mut evidence = blank_evidence()?;
+    let out = args.out.as_ref().map_or_else(|| settings.reports.clone(), |out| cx.cwd.join(out));
     let mut reports = Reports { dir: ReportDir::create(&out, &evidence.run.id)?, undelivered: None };
-    let (events, listener) = unbounded_channel();
-    let live = Live::start(listener, verbosity(args, global, cx));
+    let (events, happened) = unbounded_channel();
+    let live = show_live(happened, args, global, cx);
     let context = Arc::new(run_context(&settings, args, cx, stop, &evidence.run, events)?);
     let policy = Policy { jobs: args.jobs.into(), fail_fast: args.fail_fast };
     let mut tell = |records: &[ScenarioRecord], complete| {
@@ -45,6 +45,83 @@ pub async fn prove_and_report(loaded: Loaded, args: &RunArgs, global: &Global, c
     live.finish().await;
     let exit = show(&evidence, &reports, args, global, cx);
     Ok((evidence, exit))
+}
+
+/// What the scenarios share. What a killed run left is removed first.
+fn run_context(
+    settings: &Settings,
+    args: &RunArgs,
+    cx: &Context,
+    stop: CancellationToken,
+    run: &RunRecord,
+    events: UnboundedSender<Event>,
+) -> Result<RunContext> {
+    for swept in sweep(&settings.scratch) {
+        let what = swept.failure.map_or_else(
+            || format!("removed what run {} had left behind when it was killed", swept.run),
+            |failure| format!("run {} was killed, and what it left in {} cannot be removed: {failure}", swept.run, swept.dir.display()),
+        );
+        let _ = events.send(Event::Note { text: what });
+    }
+    let runtime = LocalRuntime::new(&settings.runtime, &cx.secrets)?;
+    let scratch = Scratch::create(&settings.scratch, &run.id, runtime.user())?;
+    let want = match (&args.artifact, args.at) {
+        (Some(key), _) => Want::Key(key.clone()),
+        (None, Some(time)) => Want::At(time),
+        (None, None) => Want::Newest,
+    };
+    Ok(RunContext {
+        runtime,
+        scratch,
+        scratch_max: settings.scratch_max,
+        secrets: cx.secrets.clone(),
+        want,
+        keep: args.keep,
+        stop,
+        now: run.started,
+        events,
+    })
+}
+
+/// Shows on stderr what happens, until [`Showing::finish`].
+struct Showing {
+    all_said: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn show_live(mut happened: UnboundedReceiver<Event>, args: &RunArgs, global: &Global, cx: &Context) -> Showing {
+    let verbosity = match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, _) => Verbosity::Verbose,
+    };
+    let style = Style { colour: cx.colour_stderr, width: cx.width, quiet: global.quiet };
+    // Moving lines and log lines would spoil each other.
+    let moving = cx.live && global.verbose == 0 && args.format == Format::Human;
+    let mut live = Live::stderr(moving, verbosity, style);
+    let all_said = CancellationToken::new();
+    let ended = all_said.clone();
+    let task = tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                biased;
+                event = happened.recv() => match event {
+                    Some(event) => live.show(&event),
+                    None => break,
+                },
+                () = ended.cancelled() => break,
+            }
+        }
+    });
+    Showing { all_said, task }
+}
+
+impl Showing {
+    /// Everything that has happened is shown first: the channel is read before the token.
+    async fn finish(self) {
+        self.all_said.cancel();
+        let _ = self.task.await;
+    }
 }
 
 /// The reports of this run, and the first one that could not be written.
@@ -67,7 +144,7 @@ fn show(evidence: &Evidence, reports: &Reports, args: &RunArgs, global: &Global,
         Format::Json => print(&serde_json::to_string_pretty(evidence).unwrap_or_default()),
         Format::Human => {
             let style = Style { colour: cx.colour, width: cx.width, quiet: global.quiet };
-            print(&summary(evidence, style, reports.dir.path()));
+            print(&summary(evidence, Some(&reports.dir.path()), &style));
         }
     }
     let exit = exit(&evidence.summary, args.deny_warnings, evidence.run.stopped_by);
@@ -80,10 +157,12 @@ fn show(evidence: &Evidence, reports: &Reports, args: &RunArgs, global: &Global,
     }
 }
 
-fn blank_evidence() -> Evidence {
+fn blank_evidence() -> Result<Evidence> {
     let started = Timestamp::now();
+    let mut random = [0; 2];
+    openssl::rand::rand_bytes(&mut random).map_err(|error| Error::harness(format!("no random numbers: {error}")))?;
     let run = RunRecord {
-        id: run_id(started, random()),
+        id: run_id(started, u16::from_be_bytes(random)),
         started,
         written: started,
         complete: false,
@@ -91,7 +170,7 @@ fn blank_evidence() -> Evidence {
         assay: env!("CARGO_PKG_VERSION").to_owned(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
-    Evidence { format: FORMAT.to_owned(), run, summary: Summary::of(&[]), scenarios: Vec::new() }
+    Ok(Evidence { format: FORMAT.to_owned(), run, summary: Summary::of(&[]), scenarios: Vec::new() })
 }
 
 fn update(evidence: &mut Evidence, records: &[ScenarioRecord], complete: bool, deny_warnings: bool, stopped_by: Option<Signal>) {

@@ -25,6 +25,8 @@ pub struct RunContext {
     pub runtime: LocalRuntime,
     /// The run's folder.
     pub scratch: Scratch,
+    /// The most bytes that an opened artifact may take there.
+    pub scratch_max: Option<u64>,
     /// Reads secrets and redacts them.
     pub secrets: Secrets,
     /// Which artifact is asked for.

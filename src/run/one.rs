@@ -10,24 +10,28 @@
 
 use super::record::{Recorder, Stopped};
 use super::{Phase, RunContext};
-use crate::check::{self, Status};
-use crate::error::{Error, Result};
-use crate::open::payload::{Fetched, fetch_to_file};
-use crate::report::evidence::{InstanceRecord, PayloadRecord, ScenarioRecord};
+use crate::census::Census;
+use crate::check::{self, Outcome, Status, objectives};
+use crate::open::payload::fetch_to_file;
+use crate::report::evidence::{ArtifactRecord, InstanceRecord, PayloadRecord, ScenarioRecord};
 use crate::run::event::Event;
 use crate::run::progress::Progress;
-use crate::runtime::local::Instance;
-use crate::scenario::{CheckKind, Scenario};
-use crate::store::{self, select};
+use crate::runtime::local::{Instance, Room};
+use crate::scenario::{Check, CheckKind, Scenario};
+use crate::store::select::{self, Artifact, Selection};
+use crate::store::{self, Store};
 use crate::subject::{Facts, Payload, Restored, Subject, Wanted, subject};
+use crate::units::Bytes;
 use crate::verdict::Depth;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Proves one scenario. Never fails: whatever goes wrong is in the record.
 pub async fn prove(scenario: &Scenario, cx: &RunContext) -> ScenarioRecord {
     let subject = subject(&scenario.subject);
     let progress = Progress::new(&scenario.name, cx.events.clone());
-    let mut record = Recorder::begin(scenario, subject.kind(), progress, cx.stop.clone());
+    let mut record = Recorder::begin(scenario, progress, cx.stop.clone());
     let way = Way { scenario, subject: subject.as_ref(), cx };
     // What stopped the way is in the record.
     let _: Result<(), Stopped> = way.walk(&mut record).await;
@@ -46,8 +50,12 @@ impl Way<'_> {
         let room = self.cx.scratch.room(&self.scenario.name).map_err(|error| record.stop_at(Phase::Open, error))?;
         let (payload, facts) = self.open(store, &artifact, &room, record).await?;
         let instance = self.start(&facts, &room, record).await?;
-        let judged = self.restore_and_judge(&artifact, &payload, &facts, &instance, record).await;
-        self.teardown(instance, room, record).await?;
+        let restored = self.restore(&payload, &facts, &instance, record).await;
+        let judged = match &restored {
+            Ok(restored) => self.judge(&artifact, restored, &instance, record).await,
+            Err(Stopped) => Err(Stopped),
+        };
+        self.teardown(restored.as_ref().ok(), instance, room, record).await?;
         judged
     }
 
@@ -106,27 +114,14 @@ impl Way<'_> {
     async fn start(&self, facts: &Facts, room: &Room, record: &mut Recorder) -> Result<Instance, Stopped> {
         let recipe = self.subject.recipe(facts);
         let instance =
-            record.step(Phase::Start, None, async |_| self.cx.runtime.start(recipe.as_ref(), room).await).await?;
+            record.step(Phase::Start, None, async |_| self.cx.runtime.start(recipe.as_ref(), room.path()).await).await?;
         record.record.instance = Some(InstanceRecord {
             runtime: "local".to_owned(),
             engine: recipe.engine().to_owned(),
-            version: instance.version().to_owned(),
-            isolation: instance.isolation().clone(),
+            version: instance.installation().version.clone(),
+            isolation: instance.isolation(),
         });
         Ok(instance)
-    }
-
-    async fn restore_and_judge(
-        &self,
-        artifact: &Artifact,
-        payload: &Payload,
-        facts: &Facts,
-        instance: &Instance,
-        record: &mut Recorder,
-    ) -> Result<(), Stopped> {
-        let restored = self.restore(payload, facts, instance, record).await?;
-        let census = self.measure(&restored, instance, record).await?;
-        self.check(artifact, &restored, &census, instance, record).await
     }
 
     /// Restores the payload. A restore with errors goes on to be measured: findings are data.
@@ -151,6 +146,18 @@ impl Way<'_> {
             record.record.depth = Depth::Restored;
         }
         Ok(restored)
+    }
+
+    /// Measures what came back and evaluates the checks.
+    async fn judge(
+        &self,
+        artifact: &Artifact,
+        restored: &Restored,
+        instance: &Instance,
+        record: &mut Recorder,
+    ) -> Result<(), Stopped> {
+        let census = self.measure(restored, instance, record).await?;
+        self.check(artifact, restored, &census, instance, record).await
     }
 
     /// Counts what came back.
@@ -184,12 +191,12 @@ impl Way<'_> {
                         CheckKind::Sql(sql) => check::sql::judge(sql, self.subject.query(restored, instance, sql).await),
                     };
                     let seconds = Some(began.elapsed().as_secs_f64());
-                    lock(&outcomes).push(Outcome { check: name, seconds, ..outcome });
+                    unpoisoned(&outcomes).push(Outcome { check: name, seconds, ..outcome });
                 }
                 Ok(())
             })
             .await;
-        record.outcome(std::mem::take(&mut *lock(&outcomes)));
+        record.outcome(std::mem::take(&mut *unpoisoned(&outcomes)));
         if checked.is_ok() && record.record.depth == Depth::Restored {
             record.record.depth = Depth::Checked;
         }
@@ -197,14 +204,36 @@ impl Way<'_> {
     }
 
     /// Removes the instance and its scratch, or keeps them when that was asked for and nobody interrupted.
-    async fn teardown(&self, instance: Instance, room: Room, record: &mut Recorder) -> Result<(), Stopped> {
+    async fn teardown(
+        &self,
+        restored: Option<&Restored>,
+        instance: Instance,
+        room: Room,
+        record: &mut Recorder,
+    ) -> Result<(), Stopped> {
         record
             .unstoppable(Phase::Teardown, async {
-                instance.stop().await?;
-                room.remove().await
+                match restored.filter(|_| self.cx.keep && !self.cx.stop.is_cancelled()) {
+                    Some(restored) => {
+                        let connect = self.subject.connect_hint(restored, &instance);
+                        let kept = instance.keep()?;
+                        let text = format!("{} is kept.\n  connect: {connect}\n  remove:  {}", self.scenario.name, kept.remove);
+                        let _ = self.cx.events.send(Event::Note { text });
+                        Ok(())
+                    }
+                    None => {
+                        instance.stop().await?;
+                        room.remove()
+                    }
+                }
             })
             .await
     }
+}
+
+/// A panic in another thread does not make the outcomes wrong.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn wanted_time(check: &Check) -> Option<(String, String)> {

@@ -31,8 +31,8 @@ pub struct Recorder {
 impl Recorder {
     /// Begins a record. `stop` ends the step that is under way; so does the scenario's time limit.
     #[must_use]
-    pub fn begin(scenario: &Scenario, kind: &str, progress: Progress, stop: CancellationToken) -> Self {
-        Self { record: blank(scenario, kind), progress, began: Instant::now(), time_limit: scenario.timeout, stop, stopped_at: None }
+    pub fn begin(scenario: &Scenario, progress: Progress, stop: CancellationToken) -> Self {
+        Self { record: blank(scenario), progress, began: Instant::now(), time_limit: scenario.timeout, stop, stopped_at: None }
     }
 
     /// Goes one step. Its error becomes an outcome named after the phase.
@@ -82,7 +82,19 @@ impl Recorder {
         result
     }
 
-    /// Adds an outcome.
+    /// Ends the way at a phase whose step went well but came to nothing.
+    #[must_use]
+    pub fn stop_at(&mut self, phase: Phase, error: Error) -> Stopped {
+        let outcome = Outcome::from_error(phase.name(), error);
+        if let Some(gone) = self.record.phases.iter_mut().find(|p| p.phase == phase) {
+            gone.status = outcome.status;
+        }
+        self.record.checks.push(outcome);
+        self.stopped_at.get_or_insert(phase);
+        Stopped
+    }
+
+    /// Adds outcomes.
     pub fn outcome(&mut self, outcome: impl IntoIterator<Item = Outcome>) {
         self.record.checks.extend(outcome);
     }
@@ -97,7 +109,7 @@ impl Recorder {
     #[must_use]
     pub fn finish(mut self, planned: &[String]) -> ScenarioRecord {
         let reason = self.stopped_at.map_or_else(|| "not reached".to_owned(), |phase| format!("skipped, because {phase} could not be finished"));
-        for phase in PHASES {
+        for phase in Phase::ALL {
             if !self.record.phases.iter().any(|p| p.phase == phase) {
                 self.record.phases.push(PhaseRecord { phase, status: Status::Skipped, seconds: 0.0 });
             }
@@ -114,9 +126,6 @@ impl Recorder {
     }
 }
 
-const PHASES: [Phase; 7] =
-    [Phase::Select, Phase::Open, Phase::Start, Phase::Restore, Phase::Measure, Phase::Check, Phase::Teardown];
-
 fn interrupted() -> Error {
     Error::harness("stopped by a signal").hint("Run it again.")
 }
@@ -128,10 +137,10 @@ fn out_of_time(limit: Duration) -> Error {
 
 /// The record of a scenario that has gone no step yet.
 #[must_use]
-pub fn blank(scenario: &Scenario, kind: &str) -> ScenarioRecord {
+pub fn blank(scenario: &Scenario) -> ScenarioRecord {
     ScenarioRecord {
         name: scenario.name.clone(),
-        kind: kind.to_owned(),
+        kind: scenario.subject.kind().to_owned(),
         tags: scenario.tags.clone(),
         file: format!("{}:{}", scenario.file.display(), scenario.line),
         verdict: Verdict::Error,

@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM: the first asks the run to tear down and report, the second ends the process at once.
 
 use crate::error::{Error, Result};
-use crate::report::evidence::{Signal, exit_of};
+use crate::report::evidence::{Signal, Summary, exit};
 use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ impl Signals {
                 };
                 if seen.set(signal).is_err() {
                     // Whoever asks twice wants no teardown; the next run sweeps up.
-                    std::process::exit(i32::from(exit_of(signal).code()));
+                    std::process::exit(exit(&Summary::default(), false, Some(signal)).code().into());
                 }
                 stop.cancel();
             }
