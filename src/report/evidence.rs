@@ -110,6 +110,9 @@ pub struct ScenarioRecord {
     /// The server it was restored into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceRecord>,
+    /// How to reach and remove the instance, when it was left running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptRecord>,
     /// Every phase, in order; those that were not reached are skipped.
     pub phases: Vec<PhaseRecord>,
     /// Every check, asked for or not.
@@ -196,6 +199,15 @@ pub struct InstanceRecord {
     pub version: String,
     /// How far it was cut off.
     pub isolation: Isolation,
+}
+
+/// An instance that was left running on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeptRecord {
+    /// The command that connects to the restored data.
+    pub connect: String,
+    /// The command that ends the server and removes all of it.
+    pub remove: String,
 }
 
 /// One phase of a scenario.

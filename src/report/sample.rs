@@ -42,6 +42,7 @@ pub fn empty(name: &str, verdict: Verdict, depth: Depth) -> ScenarioRecord {
         artifact: None,
         payload: None,
         instance: None,
+        kept: None,
         phases: Vec::new(),
         checks: Vec::new(),
         censuses: Vec::new(),

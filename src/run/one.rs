@@ -13,8 +13,7 @@ use super::{Phase, RunContext};
 use crate::census::Census;
 use crate::check::{self, Outcome, Status, objectives};
 use crate::open::payload::fetch_to_file;
-use crate::report::evidence::{ArtifactRecord, InstanceRecord, PayloadRecord, ScenarioRecord};
-use crate::run::event::Event;
+use crate::report::evidence::{ArtifactRecord, InstanceRecord, KeptRecord, PayloadRecord, ScenarioRecord};
 use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
 use crate::scenario::{Check, CheckKind, Scenario};
@@ -47,8 +46,7 @@ struct Way<'a> {
 impl Way<'_> {
     async fn walk(&self, record: &mut Recorder) -> Result<(), Stopped> {
         let (store, artifact) = self.select(record).await?;
-        let room = self.cx.scratch.room(&self.scenario.name).map_err(|error| record.stop_at(Phase::Open, error))?;
-        let (payload, facts) = self.open(store, &artifact, &room, record).await?;
+        let (payload, facts, room) = self.open(store, &artifact, record).await?;
         let instance = self.start(&facts, &room, record).await?;
         let restored = self.restore(&payload, &facts, &instance, record).await;
         let judged = match &restored {
@@ -84,14 +82,15 @@ impl Way<'_> {
         &self,
         store: Arc<dyn Store>,
         artifact: &Artifact,
-        room: &Room,
         record: &mut Recorder,
-    ) -> Result<(Payload, Facts), Stopped> {
+    ) -> Result<(Payload, Facts, Room), Stopped> {
         let size = Some(artifact.object.size);
-        let fetched = record
+        let (fetched, room) = record
             .step(Phase::Open, size, async |progress| {
+                let room = self.cx.scratch.room(&self.scenario.name)?;
                 let open = OpenPlan { layers: &self.scenario.open, secrets: &self.cx.secrets, subject: self.subject };
-                fetch_to_file(store, &artifact.object, &open, room, self.cx.scratch_max, progress).await
+                let fetched = fetch_to_file(store, &artifact.object, &open, &room, self.cx.scratch_max, progress).await?;
+                Ok((fetched, room))
             })
             .await?;
         if let Some(artifact) = &mut record.record.artifact {
@@ -107,7 +106,7 @@ impl Way<'_> {
         });
         record.record.not_tested = self.subject.not_tested(&facts);
         record.record.depth = Depth::Opened;
-        Ok((fetched.payload, facts))
+        Ok((fetched.payload, facts, room))
     }
 
     /// Starts a disposable server that can take the payload.
@@ -211,23 +210,19 @@ impl Way<'_> {
         room: Room,
         record: &mut Recorder,
     ) -> Result<(), Stopped> {
-        record
+        let kept = restored.filter(|_| self.cx.keep && !self.cx.stop.is_cancelled());
+        record.record.kept = record
             .unstoppable(Phase::Teardown, async {
-                match restored.filter(|_| self.cx.keep && !self.cx.stop.is_cancelled()) {
-                    Some(restored) => {
-                        let connect = self.subject.connect_hint(restored, &instance);
-                        let kept = instance.keep()?;
-                        let text = format!("{} is kept.\n  connect: {connect}\n  remove:  {}", self.scenario.name, kept.remove);
-                        let _ = self.cx.events.send(Event::Note { text });
-                        Ok(())
-                    }
-                    None => {
-                        instance.stop().await?;
-                        room.remove()
-                    }
+                if let Some(restored) = kept {
+                    let connect = self.subject.connect_hint(restored, &instance);
+                    return Ok(Some(KeptRecord { connect, remove: instance.keep()?.remove }));
                 }
+                instance.stop().await?;
+                room.remove()?;
+                Ok(None)
             })
-            .await
+            .await?;
+        Ok(())
     }
 }
 

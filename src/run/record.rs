@@ -58,7 +58,7 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Stopped`]: the step failed.
-    pub async fn unstoppable(&mut self, phase: Phase, work: impl Future<Output = Result<()>>) -> Result<(), Stopped> {
+    pub async fn unstoppable<T>(&mut self, phase: Phase, work: impl Future<Output = Result<T>>) -> Result<T, Stopped> {
         let began = Instant::now();
         let _ = self.progress.phase(phase, None);
         let result = work.await;
@@ -140,7 +140,7 @@ fn out_of_time(limit: Duration) -> Error {
 pub fn blank(scenario: &Scenario) -> ScenarioRecord {
     ScenarioRecord {
         name: scenario.name.clone(),
-        kind: scenario.subject.kind().to_owned(),
+        kind: crate::subject::subject(&scenario.subject).kind().to_owned(),
         tags: scenario.tags.clone(),
         file: format!("{}:{}", scenario.file.display(), scenario.line),
         verdict: Verdict::Error,
@@ -148,6 +148,7 @@ pub fn blank(scenario: &Scenario) -> ScenarioRecord {
         artifact: None,
         payload: None,
         instance: None,
+        kept: None,
         phases: Vec::new(),
         checks: Vec::new(),
         censuses: Vec::new(),

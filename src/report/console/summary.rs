@@ -35,6 +35,7 @@ pub fn summary(evidence: &Evidence, reports: Option<&Path>, style: &Style) -> St
         out.push('\n');
     }
     out.extend(records.iter().filter_map(|record| findings(record, style)));
+    out.extend(records.iter().filter_map(|record| kept(record)));
     if !style.quiet || !out.is_empty() {
         out += &counts(&evidence.summary, style);
         if let Some(folder) = reports {
@@ -87,6 +88,13 @@ pub(super) fn nothing_proven(record: &ScenarioRecord) -> &'static str {
     } else {
         "checks were skipped, so it was not proven"
     }
+}
+
+/// How to reach and remove an instance that was left running. The commands are there to be copied: they are never broken.
+fn kept(record: &ScenarioRecord) -> Option<String> {
+    let kept = record.kept.as_ref()?;
+    let (name, connect, remove) = (one_line(&record.name), one_line(&kept.connect), one_line(&kept.remove));
+    Some(format!("{name} is left running\n  connect: {connect}\n  remove:  {remove}\n\n"))
 }
 
 /// Everything that is not a plain pass, worst first.
