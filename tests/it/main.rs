@@ -1,4 +1,7 @@
 //! The integration tests: one binary, one file per subject.
 
+mod cli;
 mod junit;
 mod require;
+mod signals;
+mod support;
