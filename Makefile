@@ -17,7 +17,7 @@ demo: setup ## Two small databases, their backups in a bucket, one of them cut s
 	@cargo run --quiet --locked -- demo
 
 test: setup ## Every test; a server that is missing is a failure, not a skipped test
-	ASSAY_TESTS_REQUIRE=all cargo test --locked
+	ASSAY_TESTS_REQUIRE=all cargo test --locked --no-fail-fast
 
 check: setup ## Formatting, lints, documentation, licences and sources of the dependencies
 	cargo fmt --check
