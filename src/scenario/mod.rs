@@ -22,6 +22,8 @@ use std::time::Duration;
 pub struct Scenario {
     /// Unique among all that were loaded.
     pub name: String,
+    /// What it is for, in its author's words.
+    pub description: Option<String>,
     /// The file it came from, as the user named it.
     pub file: PathBuf,
     /// The line that it starts at.
