@@ -1,12 +1,18 @@
 //! Scenarios: what a person typed ([`spec`]), what it means ([`Scenario`], made by [`resolve`]), and everything that can be
 //! said against it ([`diagnostic`]). After [`load`] nothing invalid exists any more.
 
+pub mod de;
 pub mod diagnostic;
+pub mod field;
+pub mod find;
 pub mod load;
+pub mod mask;
 pub mod node;
 pub mod resolve;
 pub mod schema;
+pub mod source;
 pub mod spec;
+pub mod yaml_error;
 
 use crate::check::expect::Expect;
 use crate::open::Layer;
