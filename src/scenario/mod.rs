@@ -1,12 +1,18 @@
 //! Scenarios: what a person typed ([`spec`]), what it means ([`Scenario`], made by [`resolve`]), and everything that can be
 //! said against it ([`diagnostic`]). After [`load`] nothing invalid exists any more.
 
+pub mod de;
 pub mod diagnostic;
+pub mod field;
+pub mod find;
 pub mod load;
+pub mod mask;
 pub mod node;
 pub mod resolve;
 pub mod schema;
+pub mod source;
 pub mod spec;
+pub mod yaml_error;
 
 use crate::check::expect::Expect;
 use crate::open::Layer;
@@ -22,6 +28,8 @@ use std::time::Duration;
 pub struct Scenario {
     /// Unique among all that were loaded.
     pub name: String,
+    /// What it is for, in its author's words.
+    pub description: Option<String>,
     /// The file it came from, as the user named it.
     pub file: PathBuf,
     /// The line that it starts at.

@@ -1,1 +1,250 @@
-//! spec
+//! What a person types, one to one: the keys of a scenario file and of `assay.yaml`.
+//!
+//! The doc comments are the format's reference: they become the descriptions of the JSON Schema. Nothing is checked here but
+//! types; what it means is for [`resolve`](super::resolve) to say. A new subject is one more field of [`ScenarioSpec`].
+
+mod settings;
+mod values;
+
+pub use settings::{
+    CredentialsSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec,
+    StoreSection, TimeoutsSpec,
+};
+pub use values::{AutoOr, OneOrMany, SecretSpec};
+
+use super::field::Field;
+use crate::units::{Bytes, Percent, Span};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// One scenario: which backup is taken from where, what it is restored into, and what must hold of it then.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Scenario")]
+#[schemars(extend("required" = ["name", "artifact"], "oneOf" = [{"required": ["postgres"]}]))]
+pub struct ScenarioSpec {
+    /// The scenario's name, unique over all files: letters, digits, `-`, `_` and `.`, at most 100 characters. It becomes part of
+    /// file names and of test names.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"))]
+    pub name: Field<String>,
+    /// What this scenario is for, in a sentence. For people.
+    pub description: Field<String>,
+    /// Words that scenarios can be selected by: `assay run monthly`.
+    pub tags: Field<Vec<Field<String>>>,
+    /// Which object of which store is the backup.
+    pub artifact: Field<ArtifactSection>,
+    /// The layers between the stored bytes and the backup itself, outermost first. `gzip` and `zstd` are also found without being
+    /// listed.
+    pub open: Field<Vec<Field<LayerSpec>>>,
+    /// The backup is a `PostgreSQL` dump: `pg_dump -Fc` or plain SQL. `{}` takes every default.
+    pub postgres: Field<PostgresSection>,
+    /// How fast and how fresh a recovery must be.
+    pub objectives: Field<ObjectivesSection>,
+    /// What must hold of the restored data, besides what is always checked.
+    pub checks: Field<Vec<Field<CheckSpec>>>,
+    /// The longest that the whole scenario may take; `timeouts.scenario` of assay.yaml when left out.
+    pub timeout: Field<Span>,
+}
+
+/// Which objects are the series of backups, and what is asked of the series.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Artifact")]
+#[schemars(extend("required" = ["store", "key"]))]
+pub struct ArtifactSection {
+    /// The name of a store of assay.yaml.
+    pub store: Field<String>,
+    /// The object's key without the store's prefix. `{timestamp}` stands for the time of the backup: 8 digits, `-`, 6 digits, in UTC
+    /// (`20261121-033000`), or a format of your own as in `{timestamp:%Y-%m-%dT%H%M%SZ}`. Everything else must match to the letter.
+    #[schemars(length(min = 1))]
+    pub key: Field<String>,
+    /// How old the newest backup may be.
+    pub age: Field<AgeSection>,
+    /// How large the newest backup must be.
+    pub size: Field<SizeSection>,
+    /// How often a backup is due. A longer gap in the series is a finding.
+    pub cadence: Field<Span>,
+    /// How far back the series must reach. A shorter one is a finding.
+    pub retention: Field<Span>,
+}
+
+/// The age of the newest backup.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Age")]
+pub struct AgeSection {
+    /// Older than this is a warning.
+    pub warn: Field<Span>,
+    /// Older than this is a failure.
+    pub fail: Field<Span>,
+}
+
+/// The size of the newest backup.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "SizeRule")]
+pub struct SizeSection {
+    /// Fewer bytes are a failure.
+    pub min: Field<Bytes>,
+    /// How much smaller it may be than the median of the backups before it.
+    pub drop: Field<DropSection>,
+}
+
+/// A loss against what was there before.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Drop")]
+pub struct DropSection {
+    /// A greater loss is a warning.
+    pub warn: Field<Percent>,
+    /// A greater loss is a failure.
+    pub fail: Field<Percent>,
+}
+
+/// One layer between the stored bytes and the backup.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename = "Layer")]
+pub enum LayerSpec {
+    /// Compressed by gzip.
+    Gzip,
+    /// Compressed by zstd.
+    Zstd,
+    /// Encrypted by `openssl enc`.
+    OpensslEnc(OpensslEncSection),
+    /// Encrypted by age.
+    Age(AgeKeySection),
+    /// One member of a tar archive.
+    Tar(TarSection),
+}
+
+/// How `openssl enc` was called. Nothing of this is stored in its output, so it must be right.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "OpensslEnc")]
+#[schemars(extend("required" = ["passphrase"]))]
+pub struct OpensslEncSection {
+    /// Where the passphrase lies.
+    pub passphrase: Field<SecretSpec>,
+    /// The cipher, by openssl's name.
+    #[schemars(extend("default" = "aes-256-cbc"))]
+    pub cipher: Field<String>,
+    /// How the key is derived: `pbkdf2` for `-pbkdf2` or `-iter`, `legacy` for neither.
+    #[schemars(extend("default" = "pbkdf2"))]
+    pub kdf: Field<KdfSpec>,
+    /// The number of iterations, as in `-iter`. openssl's own default with `-pbkdf2` is 10000.
+    #[schemars(range(min = 1, max = 2_147_483_647), extend("default" = 10000))]
+    pub iterations: Field<u64>,
+    /// The digest, as in `-md`. It is sha256 since openssl 1.1.0 and was md5 before.
+    #[schemars(extend("default" = "sha256"))]
+    pub digest: Field<String>,
+    /// Whether the stored bytes are base64, as by `-a`.
+    #[schemars(extend("default" = false))]
+    pub base64: Field<bool>,
+}
+
+/// How `openssl enc` derives its key.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename = "Kdf")]
+pub enum KdfSpec {
+    /// `-pbkdf2`, or `-iter` alone.
+    Pbkdf2,
+    /// Neither of them: one round of `EVP_BytesToKey`.
+    Legacy,
+}
+
+/// What opens an age file: exactly one of the two.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "AgeKey")]
+#[schemars(extend("oneOf" = [{"required": ["identity"]}, {"required": ["passphrase"]}]))]
+pub struct AgeKeySection {
+    /// Where the identity lies: lines of `AGE-SECRET-KEY-1...`.
+    pub identity: Field<SecretSpec>,
+    /// Where the passphrase lies.
+    pub passphrase: Field<SecretSpec>,
+}
+
+/// Which member of a tar archive is the backup.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Tar")]
+#[schemars(extend("required" = ["member"]))]
+pub struct TarSection {
+    /// A glob over the member's path, such as `*/all_records.json`. Exactly one member must match.
+    #[schemars(length(min = 1))]
+    pub member: Field<String>,
+}
+
+/// How a `PostgreSQL` dump is restored.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Postgres")]
+pub struct PostgresSection {
+    /// The server's major version. `auto` reads the dump's header and takes the smallest installed version that can restore it.
+    #[schemars(extend("default" = "auto"))]
+    pub version: Field<AutoOr<12, 18>>,
+    /// How many jobs restore in parallel. `auto` goes by the machine.
+    #[schemars(extend("default" = "auto"))]
+    pub jobs: Field<AutoOr<1, 1024>>,
+    /// Whether a backup without a single row is fine. It passes with the note "restore mechanics verified".
+    #[schemars(extend("default" = false))]
+    pub allow_empty: Field<bool>,
+}
+
+/// What a recovery must keep to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Objectives")]
+pub struct ObjectivesSection {
+    /// Recovery time: the longest that starting a server and restoring into it may take.
+    pub rto: Field<Span>,
+    /// Recovery point: the most that may be lost, which is the age of the newest backup.
+    pub rpo: Field<Span>,
+}
+
+/// One check on the restored data.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename = "Check")]
+pub enum CheckSpec {
+    /// How many of something there must be.
+    Count(CountSection),
+    /// How fresh the newest time in a column must be.
+    Fresh(FreshSection),
+    /// What a query must answer.
+    Sql(SqlSection),
+}
+
+/// How many of something there must be: `min`, `max` or both.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Count")]
+#[schemars(extend("required" = ["of"], "anyOf" = [{"required": ["min"]}, {"required": ["max"]}]))]
+pub struct CountSection {
+    /// What is counted: `tables`, `rows` (of all tables), the rows of one table by its full name (`public.users`), or one of `views`,
+    /// `indexes`, `sequences`, `constraints`, `extensions`, `functions`.
+    #[schemars(length(min = 1))]
+    pub of: Field<String>,
+    /// At least so many.
+    pub min: Field<u64>,
+    /// At most so many.
+    pub max: Field<u64>,
+}
+
+/// How fresh the newest time in a column must be.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Fresh")]
+#[schemars(extend("required" = ["newest", "within"]))]
+pub struct FreshSection {
+    /// The column, as `schema.table.column`.
+    #[schemars(regex(pattern = r"^[^.]+\.[^.]+\.[^.]+$"))]
+    pub newest: Field<String>,
+    /// The greatest distance between its newest time and the time of the backup.
+    pub within: Field<Span>,
+}
+
+/// What a query must answer. It runs in a read-only transaction.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Sql")]
+#[schemars(extend("required" = ["query", "expect"]))]
+pub struct SqlSection {
+    /// What the check is called in reports; the query itself when left out.
+    pub name: Field<String>,
+    /// The query. The first column of its first row is the answer.
+    #[schemars(length(min = 1))]
+    pub query: Field<String>,
+    /// What the answer must be: `= 0`, `!= 0`, `>= 10`, `> 10`, `<= 10`, `< 10`, `between 1 and 10` or `matches /regex/`.
+    #[schemars(regex(pattern = r"^\s*(=|!=|>=|>|<=|<|between |matches )"))]
+    pub expect: Field<String>,
+    /// The longest that the query may take.
+    #[schemars(extend("default" = "60s"))]
+    pub timeout: Field<Span>,
+}

@@ -1,0 +1,416 @@
+//! A serde deserializer over [`Node`]s that knows places and goes on after errors.
+//!
+//! serde ends at the first error. Here every [`Field`](super::field::Field) is a place to recover: its bad value is recorded
+//! as a [`Problem`] and becomes `Field::Bad`, so one pass finds all errors and none of them follows from another. Unknown
+//! keys are recorded and skipped.
+
+use super::diagnostic::nearest;
+use super::field::FIELD;
+use super::node::{Entry, Node, Value};
+use super::source::{MOST_PROBLEMS, Place, Problem};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+/// The serde name of a type that is a secret's reference: a literal value in its place is refused in words of its own.
+pub(super) const SECRET: &str = "$assay::Secret";
+
+/// What a document came to.
+#[derive(Debug)]
+pub struct Typed<T> {
+    /// The value; none when the document is not even a mapping.
+    pub value: Option<T>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+    /// Whether the document's own mapping has a key that nobody knows.
+    pub unknown_at_root: bool,
+}
+
+/// Reads a document as a `T`.
+#[must_use]
+pub fn read<T: for<'de> Deserialize<'de>>(document: &Node) -> Typed<T> {
+    let state = State::default();
+    let value = match T::deserialize(NodeDeserializer { node: document, state: &state, root: true }) {
+        Ok(value) => Some(value),
+        Err(failure) => {
+            state.record(failure, document.place);
+            None
+        }
+    };
+    Typed { value, problems: state.problems.into_inner(), unknown_at_root: state.unknown_at_root.get() }
+}
+
+#[derive(Default)]
+struct State {
+    problems: RefCell<Vec<Problem>>,
+    unknown_at_root: Cell<bool>,
+}
+
+impl State {
+    fn record(&self, failure: Failure, place: Place) {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MOST_PROBLEMS {
+            problems.push(Problem { place: failure.place.unwrap_or(place), message: failure.message, hint: failure.hint });
+        }
+    }
+}
+
+/// Why a value could not be read. The place is that of the innermost value.
+#[derive(Debug)]
+pub struct Failure {
+    place: Option<Place>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>, hint: Option<String>) -> Self {
+        Self { place: None, message: message.into(), hint }
+    }
+
+    fn at(mut self, place: Place) -> Self {
+        self.place = self.place.or(Some(place));
+        self
+    }
+
+    fn expected(what: &str, node: &Node) -> Self {
+        let hint = match (&node.value, what) {
+            (Value::Mapping(_), "text") => {
+                Some("Braces start a mapping in YAML: put text that begins with one in quotes.".into())
+            }
+            (Value::Null, "a mapping") => Some("Write `{}` to take every default.".into()),
+            (Value::Mapping(_), "a list") => Some("Begin each item with `- `.".into()),
+            (Value::Scalar { .. }, "a list") => Some("Put it in brackets: `[a, b]`.".into()),
+            (Value::Scalar { plain: false, .. }, "a whole number" | "true or false") => Some("Remove the quotes.".into()),
+            _ => None,
+        };
+        Self::new(format!("expected {what}, found {}", describe(node)), hint).at(node.place)
+    }
+}
+
+/// What a node is, without showing it: it may be a secret.
+fn describe(node: &Node) -> &'static str {
+    match &node.value {
+        Value::Null => "nothing",
+        Value::Sequence(_) => "a list",
+        Value::Mapping(_) => "a mapping",
+        Value::Scalar { plain: true, text } if text.parse::<f64>().is_ok() => "a number",
+        Value::Scalar { .. } => "text",
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The parsers of [`units`](crate::units) and of `expect` say in one line what is wrong and, behind this, how to write it.
+const ADVICE: &str = "; write ";
+
+/// Splits a parser's line into message and hint.
+#[must_use]
+pub fn split_advice(text: &str) -> (String, Option<String>) {
+    match text.split_once(ADVICE) {
+        Some((message, advice)) => (message.to_owned(), Some(format!("Write {advice}."))),
+        None => (text.to_owned(), None),
+    }
+}
+
+impl de::Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        let (message, hint) = split_advice(&message.to_string());
+        Self::new(message, hint)
+    }
+}
+
+/// "Did you mean" and what is known.
+fn known_hint(name: &str, known: &[&str]) -> String {
+    let list = known.join(", ");
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => format!("Did you mean `{meant}`? Known here: {list}."),
+        None => format!("Known here: {list}."),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct NodeDeserializer<'a> {
+    node: &'a Node,
+    state: &'a State,
+    /// Whether it is the document itself.
+    root: bool,
+}
+
+impl<'a> NodeDeserializer<'a> {
+    const fn child(self, node: &'a Node) -> Self {
+        Self { node, state: self.state, root: false }
+    }
+
+    fn expected<T>(self, what: &str) -> Result<T, Failure> {
+        Err(Failure::expected(what, self.node))
+    }
+
+    fn text(self) -> Result<&'a str, Failure> {
+        match &self.node.value {
+            Value::Scalar { text, .. } => Ok(text),
+            _ => self.expected("text"),
+        }
+    }
+
+    /// The entries whose keys are known; the others are recorded.
+    fn known_entries(self, entries: &'a [Entry], fields: &'static [&'static str]) -> Vec<&'a Entry> {
+        let (known, unknown): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| fields.contains(&entry.key.as_str()));
+        for Entry { key, key_place, .. } in unknown {
+            self.state.record(Failure::new(format!("unknown key `{key}`"), Some(known_hint(key, fields))), *key_place);
+            self.state.unknown_at_root.set(self.root || self.state.unknown_at_root.get());
+        }
+        known
+    }
+}
+
+impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
+    type Error = Failure;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let place = self.node.place;
+        match &self.node.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Scalar { text, plain } => match text.parse::<u64>() {
+                Ok(number) if *plain => visitor.visit_u64(number),
+                _ => visitor.visit_str(text),
+            },
+            Value::Sequence(_) => return self.deserialize_seq(visitor),
+            Value::Mapping(_) => return self.deserialize_map(visitor),
+        }
+        .map_err(|failure: Failure| failure.at(place))
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_str(self.text()?).map_err(|failure: Failure| failure.at(self.node.place))
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match &self.node.value {
+            Value::Scalar { text, plain: true } if text == "true" => visitor.visit_bool(true),
+            Value::Scalar { text, plain: true } if text == "false" => visitor.visit_bool(false),
+            _ => self.expected("true or false"),
+        }
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match &self.node.value {
+            Value::Scalar { text, plain: true } => match text.parse() {
+                Ok(number) => visitor.visit_u64(number),
+                Err(_) => self.expected("a whole number"),
+            },
+            _ => self.expected("a whole number"),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        if self.node.value == Value::Null { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match &self.node.value {
+            Value::Sequence(items) => visitor.visit_seq(Items { items: items.iter(), parent: self }),
+            _ => self.expected("a list"),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match &self.node.value {
+            Value::Mapping(entries) => visitor.visit_map(Entries::new(entries.iter().collect(), self)),
+            _ => self.expected("a mapping"),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        match &self.node.value {
+            Value::Mapping(entries) => visitor.visit_map(Entries::new(self.known_entries(entries, fields), self)),
+            _ => self.expected("a mapping"),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Failure> {
+        if name == FIELD { visitor.visit_seq(PlaceAndValue { step: 0, inner: self }) } else { visitor.visit_newtype_struct(self) }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        let choice = match &self.node.value {
+            Value::Scalar { .. } if name == SECRET => return Err(literal_secret().at(self.node.place)),
+            Value::Scalar { text, .. } => {
+                Choice { variant: text, place: self.node.place, word: "value", inner: None, parent: self }
+            }
+            Value::Mapping(entries) => match entries.as_slice() {
+                [Entry { key, key_place, node }] => {
+                    Choice { variant: key, place: *key_place, word: "key", inner: Some(node), parent: self }
+                }
+                _ => return Err(one_key(entries, variants).at(self.node.place)),
+            },
+            _ => return self.expected(&format!("one of {}", variants.join(", "))),
+        };
+        if !variants.contains(&choice.variant) {
+            let message = format!("unknown {} `{}`", choice.word, choice.variant);
+            return Err(Failure::new(message, Some(known_hint(choice.variant, variants))).at(choice.place));
+        }
+        visitor.visit_enum(choice).map_err(|failure| failure.at(self.node.place))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+    }
+}
+
+fn literal_secret() -> Failure {
+    let hint = "Write `{ env: NAME }` or `{ file: PATH }`. If this is a real secret, replace it: it has been in a file.";
+    Failure::new("a secret is a reference, never a value", Some(hint.to_owned()))
+}
+
+fn one_key(entries: &[Entry], variants: &[&str]) -> Failure {
+    let hint = format!("Each item has exactly one key out of: {}.", variants.join(", "));
+    let indented = "An item's options are indented below its key.";
+    let message = match entries.len() {
+        0 => "expected a key, found none".to_owned(),
+        n => format!("expected one key, found {n}"),
+    };
+    Failure::new(message, Some(format!("{hint} {indented}")))
+}
+
+/// A [`Field`](super::field::Field)'s place in two numbers, then its value; no value when it is bad, which is recorded.
+struct PlaceAndValue<'a> {
+    step: u8,
+    inner: NodeDeserializer<'a>,
+}
+
+impl<'de> de::SeqAccess<'de> for PlaceAndValue<'_> {
+    type Error = Failure;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
+        let place = self.inner.node.place;
+        self.step += 1;
+        match self.step {
+            1 => seed.deserialize(place.start.into_deserializer()).map(Some),
+            2 => seed.deserialize(place.end.into_deserializer()).map(Some),
+            _ => match seed.deserialize(self.inner) {
+                Ok(value) => Ok(Some(value)),
+                Err(failure) => {
+                    self.inner.state.record(failure, place);
+                    Ok(None)
+                }
+            },
+        }
+    }
+}
+
+struct Items<'a> {
+    items: std::slice::Iter<'a, Node>,
+    parent: NodeDeserializer<'a>,
+}
+
+impl<'de> de::SeqAccess<'de> for Items<'_> {
+    type Error = Failure;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
+        self.items.next().map(|item| seed.deserialize(self.parent.child(item))).transpose()
+    }
+}
+
+struct Entries<'a> {
+    entries: std::vec::IntoIter<&'a Entry>,
+    value: Option<&'a Node>,
+    parent: NodeDeserializer<'a>,
+}
+
+impl<'a> Entries<'a> {
+    fn new(entries: Vec<&'a Entry>, parent: NodeDeserializer<'a>) -> Self {
+        Self { entries: entries.into_iter(), value: None, parent }
+    }
+}
+
+impl<'de> de::MapAccess<'de> for Entries<'_> {
+    type Error = Failure;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
+        let Some(Entry { key, key_place, node }) = self.entries.next() else { return Ok(None) };
+        self.value = Some(node);
+        let key = Node { place: *key_place, value: Value::Scalar { text: key.clone(), plain: false } };
+        seed.deserialize(NodeDeserializer { node: &key, state: self.parent.state, root: false }).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
+        let node = self.value.take().ok_or_else(|| de::Error::custom("a value without its key"))?;
+        seed.deserialize(self.parent.child(node))
+    }
+}
+
+/// One variant of an enum: a word, or the one key of a mapping with what stands behind it.
+struct Choice<'a> {
+    variant: &'a str,
+    place: Place,
+    /// What the variant is called in messages.
+    word: &'static str,
+    inner: Option<&'a Node>,
+    parent: NodeDeserializer<'a>,
+}
+
+impl<'de> de::EnumAccess<'de> for Choice<'_> {
+    type Error = Failure;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Failure> {
+        let variant = seed.deserialize(self.variant.into_deserializer()).map_err(|failure: Failure| failure.at(self.place))?;
+        Ok((variant, self))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for Choice<'_> {
+    type Error = Failure;
+
+    fn unit_variant(self) -> Result<(), Failure> {
+        let name = self.variant;
+        let hint = || Some(format!("Write the word alone: `{name}`."));
+        self.inner.map_or(Ok(()), |_| Err(Failure::new(format!("`{name}` has no options"), hint()).at(self.place)))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
+        let name = self.variant;
+        let hint = || Some(format!("Write `{name}: {{ ... }}`."));
+        let inner = self.inner.ok_or_else(|| Failure::new(format!("`{name}` needs options"), hint()).at(self.place))?;
+        seed.deserialize(self.parent.child(inner))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Failure> {
+        Err(de::Error::custom("no format of ours has tuples"))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
+        let node = self.inner.unwrap_or(self.parent.node);
+        self.parent.child(node).deserialize_struct("", fields, visitor)
+    }
+}

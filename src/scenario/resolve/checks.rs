@@ -1,0 +1,115 @@
+//! The checks of a scenario.
+
+use super::collect::Collector;
+use crate::check::expect::Expect;
+use crate::scenario::de::split_advice;
+use crate::scenario::field::{Field, Spanned};
+use crate::scenario::source::{Place, Source};
+use crate::scenario::spec::{CheckSpec, CountSection, FreshSection, SqlSection};
+use crate::scenario::{Check, CheckKind, CountCheck, FreshCheck, SqlCheck};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// For a query that sets no limit of its own.
+const SQL_TIMEOUT: Duration = Duration::from_secs(60);
+
+pub fn checks(field: Field<Vec<Field<CheckSpec>>>, source: &Source, collect: &mut Collector) -> Vec<Check> {
+    let mut first: HashMap<String, Place> = HashMap::new();
+    let mut checks = Vec::new();
+    for Spanned { value, place } in field.value().unwrap_or_default().into_iter().filter_map(Field::given) {
+        let Some(kind) = resolve(value, place, collect) else { continue };
+        let label = label(&kind);
+        if let Some(before) = first.get(&label) {
+            let hint = format!(
+                "Reports tell checks apart by it; the other one is in line {}. Join the two, or give a query a `name`.",
+                source.line(before.start)
+            );
+            collect.wrong(place, format!("the check `{label}` is there twice"), hint);
+        }
+        first.entry(label).or_insert(place);
+        checks.push(Check { at: format!("{}:{}", source.file.display(), source.line(place.start)), kind });
+    }
+    checks
+}
+
+/// What reports call a check. Two checks of one scenario must not share it.
+fn label(kind: &CheckKind) -> String {
+    match kind {
+        CheckKind::Count(count) => format!("count {}", count.of),
+        CheckKind::Fresh(fresh) => format!("fresh {}.{}", fresh.group, fresh.field),
+        CheckKind::Sql(sql) => format!("sql {}", sql.name),
+    }
+}
+
+fn resolve(check: CheckSpec, place: Place, collect: &mut Collector) -> Option<CheckKind> {
+    match check {
+        CheckSpec::Count(section) => count(section, place, collect).map(CheckKind::Count),
+        CheckSpec::Fresh(section) => fresh(section, place, collect).map(CheckKind::Fresh),
+        CheckSpec::Sql(section) => sql(section, place, collect).map(CheckKind::Sql),
+    }
+}
+
+fn count(section: CountSection, place: Place, collect: &mut Collector) -> Option<CountCheck> {
+    collect.require(section.of.as_ref(), place, "`count`", "of");
+    let of = collect.text(section.of, "of");
+    if !section.min.is_there() && !section.max.is_there() {
+        collect.wrong(place, "`count` has neither `min` nor `max`", "Add one of them or both, such as `min: 1`.");
+    }
+    let (min, max) = (section.min.given(), section.max.given());
+    if let (Some(min), Some(max)) = (&min, &max)
+        && min.value > max.value
+    {
+        collect.wrong(min.place, "`min` is greater than `max`", "No count can be both: swap the two.");
+    }
+    Some(CountCheck { of: of?.value, min: min.map(|n| n.value), max: max.map(|n| n.value) })
+}
+
+fn fresh(section: FreshSection, place: Place, collect: &mut Collector) -> Option<FreshCheck> {
+    collect.require(section.newest.as_ref(), place, "`fresh`", "newest");
+    let newest = collect.text(section.newest, "newest");
+    collect.require(section.within.as_ref(), place, "`fresh`", "within");
+    let within = collect.duration(section.within, "within");
+    let newest = newest?;
+    let parts: Vec<&str> = newest.value.split('.').collect();
+    let [schema, table, column] = parts.as_slice() else {
+        let hint = "Write `schema.table.column`, such as public.messages.created_at.";
+        collect.wrong(newest.place, format!("`{}` does not name a column", newest.value), hint);
+        return None;
+    };
+    Some(FreshCheck { group: format!("{schema}.{table}"), field: (*column).to_owned(), within: within? })
+}
+
+fn sql(section: SqlSection, place: Place, collect: &mut Collector) -> Option<SqlCheck> {
+    collect.require(section.query.as_ref(), place, "`sql`", "query");
+    let query = collect.text(section.query, "query");
+    collect.require(section.expect.as_ref(), place, "`sql`", "expect");
+    let expect = section.expect.given().and_then(|text| expect(&text, collect));
+    let name = collect.text(section.name, "name").map(|name| name.value);
+    let timeout = collect.duration(section.timeout, "timeout").unwrap_or(SQL_TIMEOUT);
+    let query = query?.value;
+    // A query of several lines has one as its name.
+    let name = name.unwrap_or_else(|| query.split_whitespace().collect::<Vec<_>>().join(" "));
+    Some(SqlCheck { name, query, expect: expect?, timeout })
+}
+
+fn expect(text: &Spanned<String>, collect: &mut Collector) -> Option<Expect> {
+    text.value
+        .parse()
+        .map_err(|error: String| {
+            let (message, hint) = split_advice(&one_line(&error));
+            collect.wrong(
+                text.place,
+                message,
+                hint.unwrap_or_else(|| "Mend the regular expression between the slashes.".to_owned()),
+            );
+        })
+        .ok()
+}
+
+/// The regex crate draws its errors over several lines, of which the last says what is wrong.
+fn one_line(error: &str) -> String {
+    match (error.split_once(": regex parse error:"), error.rsplit_once("error: ")) {
+        (Some((message, _)), Some((_, reason))) => format!("{message}: {reason}"),
+        _ => error.to_owned(),
+    }
+}
