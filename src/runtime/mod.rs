@@ -6,6 +6,7 @@ pub mod local;
 use crate::error::Result;
 use crate::secret::Secret;
 use async_trait::async_trait;
+use rustix::process::Signal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -23,14 +24,60 @@ pub struct Installation {
 }
 
 /// A program call, as a recipe describes it: the runtime adds user, environment and limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Call {
     /// The program's name inside the installation.
     pub program: &'static str,
-    /// Its arguments.
+    /// Its arguments. Never a secret: every user of the machine can read them.
     pub args: Vec<OsString>,
     /// Its environment, beside a minimal one.
     pub env: Vec<(&'static str, OsString)>,
+    /// The part of its environment that must not be shown.
+    pub secret_env: Vec<(&'static str, Secret)>,
+}
+
+impl Call {
+    /// A call without arguments and environment of its own.
+    #[must_use]
+    pub const fn new(program: &'static str) -> Self {
+        Self { program, args: Vec::new(), env: Vec::new(), secret_env: Vec::new() }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.env.push((name, value.into()));
+        self
+    }
+
+    /// Adds an environment variable that must not be shown.
+    #[must_use]
+    pub fn secret_env(mut self, name: &'static str, value: &Secret) -> Self {
+        self.secret_env.push((name, value.clone()));
+        self
+    }
+}
+
+/// The program and its arguments, as the evidence shows a call.
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.program)?;
+        self.args.iter().try_for_each(|arg| write!(f, " {}", arg.display()))
+    }
 }
 
 /// Where an instance lives.
@@ -40,6 +87,15 @@ pub struct Place {
     pub data: PathBuf,
     /// The folder of its Unix socket.
     pub socket: PathBuf,
+}
+
+/// What one instance may use of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Processors.
+    pub cpus: usize,
+    /// Bytes of memory.
+    pub memory: u64,
 }
 
 /// What a subject needs to be started: the declaration, apart from the execution. One per subject.
@@ -60,17 +116,24 @@ pub trait Recipe: Send + Sync {
     /// Harness: none of them can do it; the message names what is missing and the hint how to get it.
     fn choose<'f>(&self, found: &'f [Installation]) -> Result<&'f Installation>;
 
-    /// The call that makes an empty data folder at `place.data`, with the password in a file. The runtime caches the result.
-    fn initialise(&self, place: &Place, password_file: &Path) -> Call;
+    /// The calls that make an empty data folder at `place.data`, with the password in a file: the first that works is
+    /// enough. The runtime caches the result.
+    fn initialise(&self, place: &Place, password_file: &Path) -> Vec<Call>;
 
     /// Writes the server's configuration into the data folder: tuned for restoring, listening on the socket alone.
     ///
     /// # Errors
     /// Harness: the folder cannot be written.
-    fn configure(&self, place: &Place) -> Result<()>;
+    fn configure(&self, place: &Place, limits: &Limits) -> Result<()>;
 
     /// The call that runs the server in the foreground.
     fn server(&self, place: &Place) -> Call;
+
+    /// The name of the server's socket inside `place.socket`. The whole path must fit into what the system allows.
+    fn socket_name(&self) -> &'static str;
+
+    /// The signal that makes the server end at once, its shared memory removed.
+    fn stop_signal(&self) -> Signal;
 
     /// Waits until the server answers, then replaces the cached password by `password`. The runtime bounds the wait
     /// and notices a server that dies meanwhile.

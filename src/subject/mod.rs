@@ -37,6 +37,14 @@ pub struct Facts {
     pub facts: Vec<Fact>,
 }
 
+impl Facts {
+    /// What it says under this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.as_str())
+    }
+}
+
 /// One thing that a payload says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fact {
@@ -138,6 +146,6 @@ pub trait Subject: Send + Sync {
 #[must_use]
 pub fn subject(spec: &SubjectSpec) -> Box<dyn Subject> {
     match spec {
-        SubjectSpec::Postgres(_) => todo!(),
+        SubjectSpec::Postgres(spec) => Box::new(postgres::Postgres::new(spec.clone())),
     }
 }

@@ -1,4 +1,25 @@
-//! `PostgreSQL` dumps.
+//! `PostgreSQL` dumps: custom archives (`pg_dump -Fc`) and plain SQL.
+
+mod census;
+mod classify;
+mod client;
+mod header;
+mod inventory;
+mod messages;
+mod query;
+mod recipe;
+mod restore;
+mod scrub;
+
+use crate::census::Census;
+use crate::error::Result;
+use crate::run::progress::Progress;
+use crate::runtime::Recipe;
+use crate::runtime::local::Instance;
+use crate::scenario::SqlCheck;
+use crate::subject::{Facts, Payload, Restored, Subject, Wanted};
+use async_trait::async_trait;
+use recipe::PostgresRecipe;
 
 /// The `postgres:` block of a scenario.
 #[derive(Debug, Clone, Default)]
@@ -11,12 +32,65 @@ pub struct PostgresSpec {
 
 /// The subject.
 #[derive(Debug)]
-pub struct Postgres;
+pub struct Postgres {
+    spec: PostgresSpec,
+}
 
 impl Postgres {
     /// For one scenario.
     #[must_use]
-    pub fn new(_spec: PostgresSpec) -> Self {
-        Self
+    pub fn new(spec: PostgresSpec) -> Self {
+        Self { spec }
+    }
+}
+
+#[async_trait]
+impl Subject for Postgres {
+    fn kind(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn recognises(&self, head: &[u8]) -> bool {
+        header::recognises(head)
+    }
+
+    fn inspect(&self, payload: &Payload) -> Result<Facts> {
+        header::read(&payload.head, payload.size)
+    }
+
+    fn recipe(&self, facts: &Facts) -> Box<dyn Recipe> {
+        Box::new(PostgresRecipe::new(self.spec.version, facts))
+    }
+
+    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance, _progress: &Progress) -> Result<Restored> {
+        restore::restore(payload, facts, instance, &self.spec).await
+    }
+
+    async fn census(&self, restored: &Restored, instance: &Instance, wanted: &Wanted) -> Result<Census> {
+        census::census(&restored.database, instance, wanted).await
+    }
+
+    async fn query(&self, restored: &Restored, instance: &Instance, query: &SqlCheck) -> Result<Option<String>> {
+        query::query(&restored.database, instance, query).await
+    }
+
+    fn not_tested(&self, facts: &Facts) -> Vec<String> {
+        let mut open = vec![
+            "roles, owners and privileges: they are not restored".to_owned(),
+            "tablespaces and the settings of the database itself".to_owned(),
+            "whether the restored data is what the live system holds".to_owned(),
+        ];
+        if facts.format == header::PLAIN {
+            open.push("lines lost from the middle of a plain dump: they leave no trace".to_owned());
+        } else if facts.get(header::COMPRESSION) == Some("none") {
+            open.push("single changed bytes in the rows: an uncompressed archive has no checksum".to_owned());
+        }
+        open
+    }
+
+    fn connect_hint(&self, restored: &Restored, instance: &Instance) -> String {
+        let (socket, password) = (instance.place().socket.display(), instance.password_file());
+        let (user, database) = (recipe::SUPERUSER, &restored.database);
+        format!("PGPASSWORD=\"$(cat {})\" psql -h {socket} -U {user} {database}", password.display())
     }
 }

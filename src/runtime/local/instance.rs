@@ -1,0 +1,166 @@
+//! A running disposable server, and what may be done with it.
+
+use super::cache;
+use super::process::{self, Server, ToolRun};
+use super::scratch::beside;
+use super::sweep::{self, KEPT, LOG, PASSWORD};
+use super::user::User;
+use crate::error::{Error, Result};
+use crate::runtime::{Call, Installation, Isolation, Limits, Place};
+use crate::secret::Secret;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// A running disposable server. It ends with [`Instance::stop`], and also when it is dropped.
+#[derive(Debug)]
+pub struct Instance {
+    pub(super) engine: &'static str,
+    pub(super) installation: Installation,
+    pub(super) place: Place,
+    pub(super) room: PathBuf,
+    pub(super) password: Secret,
+    pub(super) limits: Limits,
+    pub(super) user: User,
+    pub(super) server: Server,
+}
+
+/// A server that was left running on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The command that ends it and removes all of it.
+    pub remove: String,
+}
+
+impl Instance {
+    /// The engine's name: `postgres`.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        self.engine
+    }
+
+    /// The programs that it was started from.
+    #[must_use]
+    pub const fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Where it lives.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Its superuser's password, made for this one instance.
+    #[must_use]
+    pub const fn password(&self) -> &Secret {
+        &self.password
+    }
+
+    /// What it may use of the machine.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Its server's process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
+    /// How far it is cut off.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        Isolation {
+            listens: "unix socket".into(),
+            user: self.user.name().to_owned(),
+            network: "not cut off: restored code could open connections as this user".into(),
+        }
+    }
+
+    /// Runs one of the installation's programs to its end, as the server's user. Dropping the future kills it.
+    ///
+    /// # Errors
+    /// Harness: it cannot be started.
+    pub async fn run(&self, call: &Call) -> Result<ToolRun> {
+        process::run_tool(process::command(&self.installation, call, &self.user, &self.room), &self.room).await
+    }
+
+    /// The last lines of the server's log.
+    #[must_use]
+    pub fn log_tail(&self) -> Vec<String> {
+        log_tail(&self.room)
+    }
+
+    /// The file that will hold the password if the instance is kept.
+    #[must_use]
+    pub fn password_file(&self) -> PathBuf {
+        beside(&self.room, PASSWORD)
+    }
+
+    /// Ends the server and everything that it started.
+    ///
+    /// # Errors
+    /// Harness: it had ended before, or did not end by itself.
+    pub async fn stop(mut self) -> Result<()> {
+        if let Some(exit) = self.server.exit() {
+            return Err(Error::harness(format!("the {} server had ended before it was told to: {exit}", self.engine))
+                .evidence(self.log_tail()));
+        }
+        let engine = self.engine;
+        let ending = tokio::task::spawn_blocking(move || self.end());
+        let killed = ending.await.map_err(|e| Error::harness(format!("stopping the {engine} server failed: {e}")))?;
+        if killed {
+            return Err(Error::harness(format!("the {engine} server did not end by itself and was killed")));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> bool {
+        let killed = self.server.end();
+        // What left its group or lost its parent; after a clean end there is nothing.
+        sweep::end_leftovers(&self.room) > 0 || killed
+    }
+
+    /// Leaves the server running after this process. Its room is not swept any more.
+    ///
+    /// # Errors
+    /// Harness: the marks that keep it cannot be written; then it ends as if it had been dropped.
+    pub fn keep(mut self) -> Result<Kept> {
+        let marks = || -> io::Result<()> {
+            cache::write_private(&self.password_file(), self.password.expose().as_bytes())?;
+            std::fs::write(beside(&self.room, KEPT), "")
+        };
+        marks().map_err(|e| Error::from(e).context("cannot keep the instance"))?;
+        self.server.release();
+        let room = self.room.display();
+        Ok(Kept { remove: format!("kill -QUIT {}; sleep 1; rm -rf {room} {room}.*", self.pid()) })
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if !self.server.is_over() {
+            self.end();
+        }
+    }
+}
+
+/// How much of a log is evidence.
+const TAIL_LINES: usize = 50;
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// The last lines of a room's server log.
+pub(super) fn log_tail(room: &Path) -> Vec<String> {
+    let read = || -> io::Result<String> {
+        let mut file = std::fs::File::open(beside(room, LOG))?;
+        let start = file.metadata()?.len().saturating_sub(TAIL_BYTES);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(TAIL_LINES)).map(ToString::to_string).collect()
+}

@@ -1,0 +1,404 @@
+//! What the first bytes of a payload say: whether it is a dump, of which format, made when, of what and by what. Pure.
+//!
+//! Layout of a custom archive: `pg_backup_archiver.c` (`ReadHead`, `ReadInt`, `ReadStr`) of `PostgreSQL`.
+
+use crate::error::{Error, Result};
+use crate::subject::{Fact, Facts};
+
+/// Names of facts that other parts of the subject read again.
+pub const DUMPED_FROM: &str = "dumped from";
+pub const DUMPED_BY: &str = "dumped by";
+pub const ARCHIVE_VERSION: &str = "archive version";
+pub const TOC_ENTRIES: &str = "TOC entries";
+pub const COMPRESSION: &str = "compression";
+
+/// The value of [`Facts::format`] for an archive of `pg_dump -Fc`.
+pub const CUSTOM: &str = "custom";
+/// The value of [`Facts::format`] for SQL text.
+pub const PLAIN: &str = "plain";
+
+const MAGIC: &[u8] = b"PGDMP";
+const HINT_FORMATS: &str = "Make the dump with `pg_dump -Fc` (best) or as plain SQL.";
+
+/// No entry of the table of contents is shorter: 15 numbers and strings of at least two bytes each.
+const SHORTEST_ENTRY: u64 = 30;
+
+/// Reads what a payload says of itself.
+///
+/// # Errors
+/// Backup: it is no dump, or its header is broken. Harness: a format that is not supported yet.
+pub fn read(head: &[u8], size: u64) -> Result<Facts> {
+    match form(head) {
+        Form::Archive => archive(head, size),
+        Form::Sql => plain(&String::from_utf8_lossy(head)),
+        Form::PgTar => Err(Error::harness("a tar-format dump (pg_dump -Ft) is not supported yet").hint(HINT_FORMATS)),
+        Form::Other => Err(Error::backup(format!("this is no PostgreSQL dump but {}", looks_like(head)))),
+    }
+}
+
+/// Whether these first bytes can be a dump, of whichever format.
+#[must_use]
+pub fn recognises(head: &[u8]) -> bool {
+    !matches!(form(head), Form::Other)
+}
+
+enum Form {
+    Archive,
+    Sql,
+    PgTar,
+    Other,
+}
+
+fn form(head: &[u8]) -> Form {
+    if head.starts_with(MAGIC) {
+        Form::Archive
+    } else if is_tar(head) && head.starts_with(b"toc.dat\0") {
+        Form::PgTar
+    } else if is_sql(head) {
+        Form::Sql
+    } else {
+        Form::Other
+    }
+}
+
+fn archive(head: &[u8], size: u64) -> Result<Facts> {
+    let cut = || Error::backup("the archive is cut short within its header");
+    let mut reader = Reader { rest: head.get(MAGIC.len()..).ok_or_else(cut)?, int_size: 4 };
+    let (major, minor, _revision) = (reader.byte(), reader.byte(), reader.byte());
+    let (Some(major), Some(minor)) = (major, minor) else { return Err(cut()) };
+    let (Some(int_size), Some(offset_size), Some(format)) = (reader.byte(), reader.byte(), reader.byte()) else {
+        return Err(cut());
+    };
+    if major != 1 || minor < 10 || !(1..=8).contains(&int_size) || !(1..=8).contains(&offset_size) {
+        return Err(Error::backup("the archive's header is damaged: its version or its integer sizes cannot be"));
+    }
+    refuse_other_formats(format)?;
+    reader.int_size = usize::from(int_size);
+    let header = reader.header(minor).ok_or_else(cut)?;
+    // A changed byte here, or line feeds that a text-mode transfer changed, and pg_restore restores nothing without a word.
+    if header.entries <= 0 || header.entries.unsigned_abs().saturating_mul(SHORTEST_ENTRY) > size {
+        let message = format!("the archive's header is damaged: {} TOC entries in {size} bytes cannot be", header.entries);
+        return Err(Error::backup(message).hint("Look for a transfer in text mode on the way to the store."));
+    }
+    Ok(header.facts(major, minor))
+}
+
+fn refuse_other_formats(format: u8) -> Result<()> {
+    match format {
+        1 => Ok(()),
+        3 => Err(Error::harness("this is toc.dat, a part of a directory-format dump (pg_dump -Fd), which is not supported yet")
+            .hint(HINT_FORMATS)),
+        other => Err(Error::backup(format!("the archive's header is damaged: there is no format {other}"))),
+    }
+}
+
+/// A custom archive's header behind its fixed bytes.
+struct Header {
+    compression: String,
+    taken: Option<String>,
+    database: Option<String>,
+    from: Option<String>,
+    by: Option<String>,
+    entries: i64,
+}
+
+impl Header {
+    fn facts(self, major: u8, minor: u8) -> Facts {
+        let facts = [
+            ("database", self.database),
+            (DUMPED_FROM, self.from),
+            (DUMPED_BY, self.by),
+            ("taken at", self.taken.map(|time| format!("{time} (time zone of the dump's host)"))),
+            (COMPRESSION, Some(self.compression)),
+            (TOC_ENTRIES, Some(self.entries.to_string())),
+            (ARCHIVE_VERSION, Some(format!("{major}.{minor}"))),
+        ];
+        Facts { format: CUSTOM.to_owned(), facts: given(facts) }
+    }
+}
+
+fn given<const N: usize>(facts: [(&str, Option<String>); N]) -> Vec<Fact> {
+    facts.into_iter().filter_map(|(name, value)| value.map(|value| Fact { name: name.to_owned(), value })).collect()
+}
+
+struct Reader<'b> {
+    rest: &'b [u8],
+    int_size: usize,
+}
+
+impl<'b> Reader<'b> {
+    fn take(&mut self, count: usize) -> Option<&'b [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    /// A sign byte and a magnitude, the lowest byte first.
+    fn int(&mut self) -> Option<i64> {
+        let negative = self.byte()? != 0;
+        let bytes = self.take(self.int_size)?;
+        let magnitude = bytes.iter().rev().fold(0i64, |sum, byte| (sum << 8) | i64::from(*byte));
+        Some(if negative { magnitude.wrapping_neg() } else { magnitude })
+    }
+
+    /// A length and bytes; a negative length is NULL, the inner `None`.
+    #[expect(clippy::option_option, reason = "cut short and NULL are two things")]
+    fn text(&mut self) -> Option<Option<String>> {
+        let Ok(length) = usize::try_from(self.int()?) else { return Some(None) };
+        Some(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
+    }
+
+    fn header(&mut self, minor: u8) -> Option<Header> {
+        let compression = if minor >= 15 { algorithm(self.byte()?) } else { level(self.int()?) };
+        let taken = self.local_time()?;
+        let (database, from, by) = (self.text()?, self.text()?, self.text()?);
+        Some(Header { compression, taken, database, from, by, entries: self.int()? })
+    }
+
+    /// `struct tm`: seconds first, months from 0, years from 1900. The inner `None`: no such time.
+    #[expect(clippy::option_option, reason = "cut short and impossible are two things")]
+    fn local_time(&mut self) -> Option<Option<String>> {
+        let (second, minute, hour) = (self.int()?, self.int()?, self.int()?);
+        let (day, month, year, _daylight_saving) = (self.int()?, self.int()?, self.int()?, self.int()?);
+        let small = |number: i64| i8::try_from(number).ok();
+        let time = || {
+            let year = i16::try_from(year.checked_add(1900)?).ok()?;
+            let (month, day) = (small(month.checked_add(1)?)?, small(day)?);
+            // A leap second is written as 60.
+            let second = small(second)?.min(59);
+            jiff::civil::DateTime::new(year, month, day, small(hour)?, small(minute)?, second, 0).ok()
+        };
+        Some(time().map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()))
+    }
+}
+
+/// Before version 1.15: the level of gzip, -1 its default.
+fn level(level: i64) -> String {
+    if level == 0 { "none".into() } else { "gzip".into() }
+}
+
+fn algorithm(number: u8) -> String {
+    match number {
+        0 => "none".into(),
+        1 => "gzip".into(),
+        2 => "lz4".into(),
+        3 => "zstd".into(),
+        other => format!("unknown ({other})"),
+    }
+}
+
+fn plain(text: &str) -> Result<Facts> {
+    let unsupported = |what: &str| Err(Error::harness(format!("{what} is not supported yet")).hint(HINT_FORMATS));
+    if text.lines().take(20).any(|line| line.starts_with("-- PostgreSQL database cluster dump")) {
+        return unsupported("a dump of a whole cluster (pg_dumpall)");
+    }
+    // Behind the first table come rows, which may say anything.
+    let preamble = || text.lines().take_while(|line| !["CREATE TABLE ", "COPY ", "INSERT "].iter().any(|s| line.starts_with(s)));
+    if preamble().any(|line| line.starts_with("CREATE DATABASE ") || line.starts_with("\\connect ")) {
+        return unsupported("a plain dump that creates its own database (pg_dump --create)");
+    }
+    let after = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).map(|value| value.trim().to_owned());
+    let from = after("-- Dumped from database version ");
+    let by = after("-- Dumped by pg_dump version ");
+    Ok(Facts { format: PLAIN.to_owned(), facts: given([(DUMPED_FROM, from), (DUMPED_BY, by)]) })
+}
+
+/// Words that the first statement of a dump, or of a script by hand, begins with.
+const FIRST_WORDS: [&str; 16] = [
+    "SET",
+    "SELECT",
+    "BEGIN",
+    "START",
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "INSERT",
+    "COPY",
+    "DO",
+    "COMMENT",
+    "TRUNCATE",
+    "LOCK",
+    "GRANT",
+    "\\RESTRICT",
+    "\\CONNECT",
+];
+
+/// Text whose first statement is one of SQL's, or a dump that its comments name.
+fn is_sql(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    if text.is_empty() || text.contains(&0) {
+        return false;
+    }
+    let text = String::from_utf8_lossy(text);
+    let Some(first) = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("--")) else {
+        return text.contains("-- PostgreSQL database dump") || text.contains("-- PostgreSQL database cluster dump");
+    };
+    let word = first.split([' ', ';', '(']).next().unwrap_or_default().to_ascii_uppercase();
+    FIRST_WORDS.contains(&word.as_str())
+}
+
+fn is_tar(head: &[u8]) -> bool {
+    head.get(257..262) == Some(b"ustar")
+}
+
+/// What these bytes are instead of a dump, with its article.
+fn looks_like(head: &[u8]) -> &'static str {
+    let starts = |magic: &[u8]| head.starts_with(magic);
+    let text = String::from_utf8_lossy(head.get(..512).unwrap_or(head)).trim_start().to_ascii_lowercase();
+    match () {
+        () if head.is_empty() => "an empty file",
+        () if starts(b"\x1f\x8b") => "gzip-compressed data",
+        () if starts(b"\x28\xb5\x2f\xfd") => "zstd-compressed data",
+        () if starts(b"BZh") => "bzip2-compressed data",
+        () if starts(b"\xfd7zXZ\0") => "xz-compressed data",
+        () if starts(b"PK\x03\x04") => "a zip archive",
+        () if starts(b"Salted__") => "data that `openssl enc` encrypted",
+        () if starts(b"age-encryption.org/") => "data that age encrypted",
+        () if starts(b"\xff\xfe") || starts(b"\xfe\xff") => "UTF-16 text, as a redirection in PowerShell writes it",
+        () if is_tar(head) => "a tar archive",
+        () if head.iter().all(|byte| *byte == 0) => "nothing but zeros",
+        () if text.starts_with("<!doctype html") || text.starts_with("<html") => "an HTML page",
+        () if text.starts_with("<?xml") && text.contains("<error>") => "an error document of a store",
+        () if text.starts_with("pg_dump: ") => "an error message of pg_dump",
+        () if head.contains(&0) || std::str::from_utf8(head).is_err() => "binary data of no known kind",
+        () => "text that is not SQL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Blame;
+    use proptest::prelude::*;
+
+    fn int(out: &mut Vec<u8>, value: i32) {
+        out.push(u8::from(value < 0));
+        out.extend(value.unsigned_abs().to_le_bytes());
+    }
+
+    fn text(out: &mut Vec<u8>, value: &str) {
+        int(out, i32::try_from(value.len()).expect("short"));
+        out.extend(value.as_bytes());
+    }
+
+    /// A header as `pg_dump` 15 (minor 14) or 17 (minor 16) writes it.
+    fn header(minor: u8, entries: i32) -> Vec<u8> {
+        let mut out = b"PGDMP".to_vec();
+        out.extend([1, minor, 0, 4, 8, 1]);
+        if minor >= 15 {
+            out.push(3)
+        } else {
+            int(&mut out, -1)
+        }
+        for part in [5, 30, 3, 21, 10, 126, 0] {
+            int(&mut out, part);
+        }
+        text(&mut out, "codetalk");
+        text(&mut out, "15.18 (Debian 15.18-0+deb12u1)");
+        text(&mut out, "15.18");
+        int(&mut out, entries);
+        out
+    }
+
+    fn fact<'f>(facts: &'f Facts, name: &str) -> Option<&'f str> {
+        facts.facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.as_str())
+    }
+
+    #[test]
+    fn a_custom_archive_tells_where_it_comes_from() {
+        for (minor, compression) in [(14, "gzip"), (16, "zstd")] {
+            let facts = read(&header(minor, 42), 100_000).expect("header");
+            assert_eq!(facts.format, CUSTOM);
+            assert_eq!(fact(&facts, "database"), Some("codetalk"));
+            assert_eq!(fact(&facts, DUMPED_FROM), Some("15.18 (Debian 15.18-0+deb12u1)"));
+            assert_eq!(fact(&facts, "taken at"), Some("2026-11-21 03:30:05 (time zone of the dump's host)"));
+            assert_eq!(fact(&facts, COMPRESSION), Some(compression));
+            assert_eq!(fact(&facts, TOC_ENTRIES), Some("42"));
+            assert_eq!(fact(&facts, ARCHIVE_VERSION), Some(format!("1.{minor}").as_str()));
+        }
+    }
+
+    #[test]
+    fn cut_at_any_byte_a_header_is_a_broken_backup() {
+        let whole = header(14, 42);
+        for end in MAGIC.len()..whole.len() {
+            let error = read(&whole[..end], 100_000).expect_err("cut");
+            assert_eq!(error.blame, Blame::Backup, "cut at {end}");
+            assert_eq!(error.message, "the archive is cut short within its header");
+        }
+    }
+
+    #[test]
+    fn an_impossible_number_of_entries_is_a_broken_backup() {
+        for (entries, size) in [(0, 100_000), (-1_650_803_752, 100_000), (1000, 29_999)] {
+            let error = read(&header(14, entries), size).expect_err("impossible");
+            assert!(error.blame == Blame::Backup && error.message.contains("TOC entries"), "{error}");
+        }
+    }
+
+    #[test]
+    fn plain_sql_tells_its_versions() {
+        let dump = "--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from database version 15.18 (Debian)\n\
+                    -- Dumped by pg_dump version 16.2\n\nSET statement_timeout = 0;\n";
+        let facts = read(dump.as_bytes(), 1000).expect("plain");
+        assert_eq!(facts.format, PLAIN);
+        assert_eq!(fact(&facts, DUMPED_FROM), Some("15.18 (Debian)"));
+        assert_eq!(fact(&facts, DUMPED_BY), Some("16.2"));
+        assert_eq!(read(b"insert into t values (1);", 25).expect("by hand").facts, []);
+    }
+
+    #[test]
+    fn what_comes_later_is_not_held_against_the_backup() {
+        let mut tar = vec![0; 512];
+        tar[..7].copy_from_slice(b"toc.dat");
+        tar[257..262].copy_from_slice(b"ustar");
+        let mut directory = header(14, 42);
+        directory[10] = 3;
+        let cluster = b"--\n-- PostgreSQL database cluster dump\n--\nSET x = 1;\n".to_vec();
+        let create = b"SET x = 1;\nCREATE DATABASE codetalk WITH TEMPLATE = template0;\n\\connect codetalk\n".to_vec();
+        for head in [tar, directory, cluster, create] {
+            let error = read(&head, 100_000).expect_err("later");
+            assert!(error.blame == Blame::Harness && error.message.ends_with("not supported yet"), "{error}");
+            assert!(recognises(&head));
+        }
+    }
+
+    #[test]
+    fn what_is_no_dump_is_called_by_its_name() {
+        let cases: [(&[u8], &str); 9] = [
+            (b"", "an empty file"),
+            (b"\x1f\x8b\x08\x00", "gzip-compressed data"),
+            (b"<!DOCTYPE html><html>", "an HTML page"),
+            (b"<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code></Error>", "an error document of a store"),
+            (b"\0\0\0\0", "nothing but zeros"),
+            (b"\xff\xfe-\0-\0", "UTF-16 text, as a redirection in PowerShell writes it"),
+            (b"pg_dump: error: connection to server failed", "an error message of pg_dump"),
+            (b"\x01\x02\xfe", "binary data of no known kind"),
+            (b"hello world", "text that is not SQL"),
+        ];
+        for (head, name) in cases {
+            let error = read(head, head.len() as u64).expect_err(name);
+            assert_eq!(error.blame, Blame::Backup);
+            assert_eq!(error.message, format!("this is no PostgreSQL dump but {name}"));
+            assert!(!recognises(head), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(head in prop::collection::vec(any::<u8>(), 0..600), size in any::<u64>()) {
+            let _ = read(&head, size);
+            let mut archive = MAGIC.to_vec();
+            archive.extend(&head);
+            let _ = read(&archive, size);
+            let mut shaped = header(14, 42);
+            shaped.truncate(40);
+            shaped.extend(&head);
+            let _ = read(&shaped, size);
+        }
+    }
+}

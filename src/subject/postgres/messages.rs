@@ -1,0 +1,157 @@
+//! The messages of `pg_restore` and `psql`: several lines of standard error that belong together. Pure.
+
+use super::scrub;
+use regex::Regex;
+use std::sync::LazyLock;
+
+/// How bad a message is by its own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Something did not work.
+    Error,
+    /// Something may not be as it should.
+    Warning,
+    /// Something to know.
+    Note,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// How bad it is.
+    pub level: Level,
+    /// Its first line without the tool's name.
+    pub text: String,
+    /// Its detail and the like, as they came.
+    details: Vec<String>,
+    /// Its lines for the report, values left out.
+    pub lines: Vec<String>,
+}
+
+/// `psql:FILE:LINE: LEVEL:  text`, `pg_restore: LEVEL: text`.
+#[expect(clippy::expect_used, reason = "a constant pattern, used by the tests")]
+static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+    let tool = r"^(?:(?P<psql>psql):.*:(?P<line>[0-9]+)|(?P<tool>psql|pg_restore)): ";
+    let level = "(?P<level>error|warning|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|LOG|DEBUG)";
+    Regex::new(&format!("{tool}(?:{level}:  ?)?(?P<text>.*)$")).expect("a valid pattern")
+});
+
+/// Labels of lines that belong to the message above.
+const LABELS: [&str; 7] = ["DETAIL:", "HINT:", "CONTEXT:", "LINE ", "QUERY:", "STATEMENT:", "Command was:"];
+
+impl Message {
+    /// Whether the message or its details contain this.
+    #[must_use]
+    pub fn says(&self, sign: &str) -> bool {
+        self.text.contains(sign) || self.details.iter().any(|line| line.contains(sign))
+    }
+
+    /// Its first line for people: without the tool's and the server's prefixes, values left out.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let text = scrub::line(&self.text);
+        let server = text.split("ERROR:  ").last().unwrap_or(&text);
+        let table = text.strip_prefix("COPY failed for table ").and_then(|rest| rest.split(": ").next());
+        table.map_or_else(|| server.to_owned(), |table| format!("table {table}: {server}"))
+    }
+}
+
+/// Puts the lines of standard error together to messages.
+#[must_use]
+pub fn read(lines: &[String]) -> Vec<Message> {
+    let mut messages: Vec<Message> = Vec::new();
+    // `pg_restore: from TOC entry ...` comes before the message that it belongs to.
+    let mut before: Vec<String> = Vec::new();
+    for line in lines.iter().filter(|line| !line.trim().is_empty()) {
+        if let Some(mut message) = head(line) {
+            message.lines.splice(0..0, before.drain(..));
+            messages.push(message);
+        } else if line.starts_with("pg_restore: ") && !is_detail(line) {
+            before.push(line.clone());
+        } else if let Some(message) = messages.last_mut() {
+            message.more(line);
+        } else {
+            messages.push(loose(line));
+        }
+    }
+    messages
+}
+
+fn head(line: &str) -> Option<Message> {
+    let found = HEAD.captures(line)?;
+    let word = match (found.name("level"), found.name("tool")) {
+        (Some(level), _) => level.as_str(),
+        // Only psql leaves the word out, when the connection breaks.
+        (None, None) => "error",
+        (None, Some(_)) => return None,
+    };
+    let (level, text) = (level_of(word), found.name("text")?.as_str());
+    let shown = match found.name("line") {
+        Some(number) => format!("psql: line {}: {word}: {text}", number.as_str()),
+        None => line.to_owned(),
+    };
+    Some(Message { level, text: text.to_owned(), details: Vec::new(), lines: vec![scrub::line(&shown)] })
+}
+
+fn level_of(word: &str) -> Level {
+    match word {
+        "warning" | "WARNING" => Level::Warning,
+        "NOTICE" | "INFO" | "LOG" | "DEBUG" => Level::Note,
+        _ => Level::Error,
+    }
+}
+
+fn is_detail(line: &str) -> bool {
+    ["pg_restore: detail:", "pg_restore: hint:"].iter().any(|start| line.starts_with(start))
+}
+
+/// A line before any message: of the loader, of a library.
+fn loose(line: &str) -> Message {
+    Message { level: Level::Error, text: line.to_owned(), details: Vec::new(), lines: vec![scrub::line(line)] }
+}
+
+impl Message {
+    fn more(&mut self, line: &str) {
+        self.details.push(line.to_owned());
+        let indented = line.starts_with('\t');
+        // The rest of a statement or of a row shows values, so only labelled lines are shown.
+        if indented || is_detail(line) || LABELS.iter().any(|label| line.starts_with(label)) {
+            self.lines.push(scrub::line(line));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_become_messages() {
+        let lines = "pg_restore: while PROCESSING TOC:\n\
+                     pg_restore: from TOC entry 2; 3079 16385 EXTENSION postgis (no owner)\n\
+                     pg_restore: error: could not execute query: ERROR:  extension \"postgis\" is not available\n\
+                     DETAIL:  Could not open extension control file \"/x/postgis.control\": No such file or directory.\n\
+                     Command was: CREATE EXTENSION IF NOT EXISTS postgis\n    WITH SCHEMA public;\n\n\n\
+                     pg_restore: warning: errors ignored on restore: 1";
+        let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        let messages = read(&lines);
+        assert_eq!(messages.len(), 2);
+        assert_eq!(messages[0].headline(), "extension \"postgis\" is not available");
+        assert_eq!(messages[0].lines.len(), 5, "{:?}", messages[0].lines);
+        assert_eq!(messages[1].level, Level::Warning);
+    }
+
+    #[test]
+    fn a_file_name_is_not_shown_and_its_line_is() {
+        let line = "psql:/var/tmp/a: b:3: c.sql:42: ERROR:  relation \"x\" does not exist".to_owned();
+        let messages = read(&[line, "LINE 1: SELECT 'Ann'".into(), "        ^".into()]);
+        assert_eq!(messages[0].lines, ["psql: line 42: ERROR: relation \"x\" does not exist", "LINE 1: (left out)"]);
+    }
+
+    #[test]
+    fn a_failed_copy_names_its_table() {
+        let line = r#"pg_restore: error: COPY failed for table "users": ERROR:  duplicate key value violates unique constraint "users_pkey""#;
+        let headline = r#"table "users": duplicate key value violates unique constraint "users_pkey""#;
+        assert_eq!(read(&[line.to_owned()])[0].headline(), headline);
+    }
+}

@@ -1,0 +1,170 @@
+//! Restoring a dump with the tools of the instance's own installation.
+
+use super::PostgresSpec;
+use super::classify::{self, Judgement};
+use super::client;
+use super::header::{CUSTOM, TOC_ENTRIES};
+use super::recipe::{SUPERUSER, dumped_from};
+use crate::error::{Error, Result};
+use crate::runtime::Call;
+use crate::runtime::local::{Instance, ToolRun};
+use crate::subject::{Facts, Payload, Restored, Tool};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// The database that dumps are restored into. One name for all: the dump's own may exist already or mean something to the
+/// tools (`pg_restore` reads a name with `=` as a connection string).
+pub const DATABASE: &str = "restored";
+
+/// Below this size starting another worker costs more than it saves.
+const WORTH_A_WORKER: u64 = 4 << 20;
+
+/// Restores a payload into a fresh database.
+///
+/// # Errors
+/// Backup: it is cut short or corrupt, or a plain dump stopped at a statement. Harness: the server or the tools cannot do it.
+pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<Restored> {
+    let custom = facts.format == CUSTOM;
+    if !custom && is_cut_short(payload)? {
+        return Err(Error::backup("the dump is cut short: its closing line is missing")
+            .hint("Look at how it was written and moved: pg_dump did not get to its end, or the upload did not."));
+    }
+    create_database(instance).await?;
+    let call = if custom { pg_restore(payload, facts, instance, spec) } else { psql(payload, instance) };
+    let run = instance.run(&call).await?;
+    let other_major = dumped_from(facts).is_some_and(|major| major != instance.installation().major);
+    let Judgement { log, outcomes, stop } = classify::judge(call.program, &run.stderr, run.exit, other_major);
+    if let Some(error) = stop {
+        return Err(with_server_log(error, instance));
+    }
+    if !custom {
+        refuse_other_databases(instance).await?;
+    }
+    let tools = vec![tool(&call, &run, instance)];
+    Ok(Restored { database: DATABASE.to_owned(), outcomes, tools, log })
+}
+
+fn tool(call: &Call, run: &ToolRun, instance: &Instance) -> Tool {
+    Tool {
+        name: call.program.to_owned(),
+        version: instance.installation().version.clone(),
+        call: call.to_string(),
+        exit: run.exit.to_string(),
+    }
+}
+
+/// The server's own last words, where it went away.
+fn with_server_log(error: Error, instance: &Instance) -> Error {
+    let gone = error.message.starts_with("server gone") || error.message.starts_with("out of memory");
+    if gone { error.evidence(instance.log_tail()) } else { error }
+}
+
+/// `template0`, because a template that something was added to would stand in the dump's way.
+async fn create_database(instance: &Instance) -> Result<()> {
+    let create = format!("CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8'");
+    let client = client::connect(instance.place(), instance.password(), "postgres").await.map_err(|e| client::harness(&e))?;
+    client.batch_execute(&create).await.map_err(|e| client::harness(&e).context("cannot create a database"))
+}
+
+/// A tool that connects to the instance.
+fn connected(program: &'static str, instance: &Instance) -> Call {
+    Call::new(program)
+        .env("PGHOST", &instance.place().socket)
+        .env("PGPORT", "5432")
+        .env("PGUSER", SUPERUSER)
+        .secret_env("PGPASSWORD", instance.password())
+}
+
+/// Owners, privileges and tablespaces belong to the cluster that the dump came from, not to the dump.
+fn pg_restore(payload: &Payload, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Call {
+    let mut call = connected("pg_restore", instance);
+    let jobs = spec.jobs.unwrap_or_else(|| jobs(payload.size, facts, instance.limits().cpus));
+    if jobs > 1 {
+        call = call.args(["-j".to_owned(), jobs.to_string()]);
+    }
+    call.args(["--no-owner", "--no-privileges", "--no-tablespaces", "--dbname", DATABASE]).arg(&payload.path)
+}
+
+/// As many workers as there are processors, entries, and bytes worth it.
+fn jobs(size: u64, facts: &Facts, cpus: usize) -> usize {
+    let entries = facts.get(TOC_ENTRIES).and_then(|entries| entries.parse().ok()).unwrap_or(cpus);
+    let worth = usize::try_from(size / WORTH_A_WORKER + 1).unwrap_or(usize::MAX);
+    cpus.min(entries).min(worth).max(1)
+}
+
+/// The dump may contain psql's own commands, which run programs: it runs as the unprivileged user of the instance.
+fn psql(payload: &Payload, instance: &Instance) -> Call {
+    connected("psql", instance).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", DATABASE, "-f"]).arg(&payload.path)
+}
+
+/// A plain dump that made its own database left ours empty: what is measured there would be nonsense.
+async fn refuse_other_databases(instance: &Instance) -> Result<()> {
+    let client = client::connect(instance.place(), instance.password(), DATABASE).await.map_err(|e| client::harness(&e))?;
+    let query = "SELECT count(*) FROM pg_database WHERE datname <> ALL ($1)";
+    let known: Vec<&str> = vec!["postgres", "template0", "template1", DATABASE];
+    let row = client.query_one(query, &[&known]).await.map_err(|e| client::harness(&e))?;
+    if row.get::<_, i64>(0) == 0 {
+        return Ok(());
+    }
+    Err(Error::harness("a plain dump that creates its own database (pg_dump --create) is not supported yet")
+        .hint("Make the dump without --create, or in the custom format (-Fc)."))
+}
+
+/// How `pg_dump` begins and ends a plain dump. What follows the end differs between versions (`\unrestrict`).
+const BEGIN: &str = "-- PostgreSQL database dump";
+const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
+
+/// How far from the end of the file the closing line may stand.
+const TAIL: u64 = 4096;
+
+/// Whether a plain dump of `pg_dump` lacks its closing line. A script by hand has none.
+fn is_cut_short(payload: &Payload) -> Result<bool> {
+    let head = String::from_utf8_lossy(&payload.head);
+    if !head.lines().any(|line| line.trim_end() == BEGIN) {
+        return Ok(false);
+    }
+    let tail = tail(&payload.path, payload.size).map_err(|e| Error::from(e).context("cannot read the payload"))?;
+    Ok(!tail.windows(COMPLETE.len()).any(|window| window == COMPLETE))
+}
+
+fn tail(path: &Path, size: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    file.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail)?;
+    Ok(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::Fact;
+
+    #[test]
+    fn workers_by_processors_entries_and_size() {
+        let facts = |entries: &str| Facts {
+            format: CUSTOM.into(),
+            facts: vec![Fact { name: TOC_ENTRIES.into(), value: entries.into() }],
+        };
+        assert_eq!(jobs(1 << 30, &facts("500"), 8), 8);
+        assert_eq!(jobs(1 << 30, &facts("3"), 8), 3);
+        assert_eq!(jobs(10_000, &facts("500"), 8), 1);
+        assert_eq!(jobs(5 << 20, &facts("500"), 8), 2);
+    }
+
+    #[test]
+    fn a_plain_dump_ends_with_its_closing_line_and_a_script_need_not() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let payload = |text: String| {
+            let path = dir.path().join("dump.sql");
+            std::fs::write(&path, &text).expect("write");
+            Payload { path, size: text.len() as u64, head: text.into_bytes() }
+        };
+        let begin = format!("--\n{BEGIN}\n--\n\n{}\n", "x".repeat(10_000));
+        let whole = format!("{begin}--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict abc\n\n");
+        assert!(!is_cut_short(&payload(whole.clone())).expect("whole"));
+        assert!(is_cut_short(&payload(whole[..whole.len() - 40].to_owned())).expect("cut"));
+        assert!(is_cut_short(&payload(begin)).expect("cut"));
+        assert!(!is_cut_short(&payload("SELECT 1;".into())).expect("by hand"));
+    }
+}
