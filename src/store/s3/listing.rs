@@ -69,13 +69,11 @@ impl<'a> Listing<'a> {
         // The server ignores `start-after` on the pages behind the first.
         let start_after = start_after.filter(|_| token.is_none()).map(|key| self.place.full_key(key));
         let request = request.set_start_after(start_after).set_continuation_token(token);
-        match tokio::time::timeout(self.patience, request.send()).await {
-            Ok(result) => result.map_err(|e| failure::list(&e, self.place)),
-            Err(_) => {
-                let message = format!("{} did not finish its listing within {}", self.place.server, Span(self.patience));
-                Err(ReadError::Transient(Error::harness(message)))
-            }
-        }
+        let Ok(result) = tokio::time::timeout(self.patience, request.send()).await else {
+            let message = format!("{} did not finish its listing within {}", self.place.server, Span(self.patience));
+            return Err(ReadError::Transient(Error::harness(message)));
+        };
+        result.map_err(|e| failure::list(&e, self.place))
     }
 
     fn object(&self, listed: &aws_sdk_s3::types::Object, encoded: bool) -> Option<Object> {
@@ -120,7 +118,9 @@ impl LoopGuard {
         }
         self.empty = 0;
         let mut hasher = DefaultHasher::new();
-        keys.iter().for_each(|object| object.key().hash(&mut hasher));
+        for object in keys {
+            object.key().hash(&mut hasher);
+        }
         if self.pages.insert(hasher.finish()) { Ok(()) } else { Err("a page came a second time".to_owned()) }
     }
 
