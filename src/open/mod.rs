@@ -1,7 +1,18 @@
 //! The layers between the stored bytes and the payload: decrypt, decompress, pick a member. Each is a reader over a
 //! reader, outermost first, so that nothing is ever whole in memory.
 
-use crate::secret::SecretRef;
+mod age;
+mod gzip;
+pub mod magic;
+mod openssl_enc;
+mod reader;
+mod tar;
+mod zstd;
+
+use crate::error::{Error, Result};
+use crate::secret::{SecretRef, Secrets};
+use reader::{Peek, Source};
+use std::io::Read;
 
 /// One layer, as a scenario lists it.
 #[derive(Debug, Clone)]
@@ -54,23 +65,79 @@ pub enum AgeKey {
     Passphrase(SecretRef),
 }
 
+impl Layer {
+    /// Its key in scenario files.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::OpensslEnc(_) => "openssl_enc",
+            Self::Age(_) => "age",
+            Self::Tar(_) => "tar",
+        }
+    }
+}
+
 /// The opened layers over some stored bytes.
 pub struct Opened {
-    /// The payload.
-    pub payload: Box<dyn std::io::Read + Send>,
+    /// The payload. Reading it to its end has read every stored byte, or tells what stands behind the end.
+    pub payload: Box<dyn Read + Send>,
     /// The names of the layers, outermost first, those found by their magic among them.
     pub layers: Vec<String>,
 }
 
+/// So many layers are found by their magic: more than anybody makes, and fewer than a bomb needs.
+const MOST_FOUND: usize = 4;
+
 /// Opens the layers over a reader of stored bytes: those that are listed, then gzip and zstd as long as their magic shows.
+/// What is wrong behind the first bytes is told while the payload is read, as an [`Error`] inside `std::io::Error`.
+/// `recognises` knows the subject's payload by its head.
 ///
 /// # Errors
 /// Backup: the bytes are damaged or not what the layers say. Harness: a secret cannot be read. Scenario: wrong key.
-pub fn open(
-    _stored: Box<dyn std::io::Read + Send>,
-    _layers: &[Layer],
-    _secrets: &crate::secret::Secrets,
-    _recognises: &dyn Fn(&[u8]) -> bool,
-) -> crate::error::Result<Opened> {
-    todo!()
+pub fn open(stored: Source, layers: &[Layer], secrets: &Secrets, recognises: &dyn Fn(&[u8]) -> bool) -> Result<Opened> {
+    let mut source = Peek::new(stored);
+    let mut names = Vec::new();
+    for layer in layers {
+        source = Peek::new(one(source, layer, secrets)?);
+        if matches!(layer, Layer::OpensslEnc(_)) {
+            openssl_enc::check_key(&mut source, recognises)?;
+        }
+        names.push(layer.name().to_owned());
+    }
+    for _ in 0..MOST_FOUND {
+        let head = source.head(magic::ENOUGH);
+        let layer = match head {
+            head if magic::is_gzip(head) => Layer::Gzip,
+            head if magic::is_zstd(head) => Layer::Zstd,
+            _ => break,
+        };
+        source = Peek::new(one(source, &layer, secrets)?);
+        names.push(layer.name().to_owned());
+    }
+    Ok(Opened { payload: Box::new(source), layers: names })
 }
+
+fn one(source: Peek, layer: &Layer, secrets: &Secrets) -> Result<Source> {
+    match layer {
+        Layer::Gzip => gzip::open(source),
+        Layer::Zstd => zstd::open(source),
+        Layer::OpensslEnc(parameters) => openssl_enc::open(source, parameters, secrets),
+        Layer::Age(key) => age::open(source, key, secrets),
+        Layer::Tar(member) => tar::open(source, member),
+    }
+}
+
+/// The bytes are not what a layer says; when there are none because the store failed, that is told.
+fn not_a(what: &str, source: &mut Peek) -> Error {
+    if let Some(error) = source.failed() {
+        return error;
+    }
+    let is = magic::looks_like(source.head(magic::ENOUGH));
+    Error::backup(format!("it is not {what}: it looks like {is}"))
+        .hint("If the backup was always made so, mend `open:`; otherwise look at the job that makes it.")
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,15 +3,19 @@
 pub mod dir;
 pub mod fetch;
 pub mod pattern;
+pub mod retry;
 pub mod s3;
 pub mod select;
 
 use crate::error::Error;
+use crate::scenario::StoreSpec;
+use crate::secret::Secrets;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// One object as a listing tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +80,22 @@ pub trait Store: Send + Sync {
 ///
 /// # Errors
 /// Harness: its secrets or its certificate authority cannot be read.
-pub async fn connect(
-    _spec: &crate::scenario::StoreSpec,
-    _secrets: &crate::secret::Secrets,
-) -> Result<std::sync::Arc<dyn Store>, Error> {
-    todo!()
+#[expect(clippy::unused_async, reason = "a store of a later kind may ask the network")]
+pub async fn connect(spec: &StoreSpec, secrets: &Secrets) -> Result<Arc<dyn Store>, Error> {
+    Ok(match spec {
+        StoreSpec::S3(spec) => Arc::new(s3::S3Store::connect(spec, secrets)?),
+        StoreSpec::Dir(folder) => Arc::new(dir::DirStore::new(folder.clone())),
+    })
+}
+
+/// The object is not the one any more that the listing told of.
+fn overwritten(key: &str) -> Error {
+    Error::harness(format!("{key} was overwritten while it was read"))
+        .hint("Run again; if it happens every time, give each backup a key of its own, with the time in it.")
+}
+
+/// The object went away after the listing told of it.
+fn gone(key: &str) -> Error {
+    Error::harness(format!("{key} went away between the listing and the reading"))
+        .hint("Look whether a retention rule removes backups at this hour, and run again.")
 }
