@@ -5,6 +5,10 @@
 
 pub mod census;
 pub mod check;
+pub mod cli;
+pub mod context;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod error;
 pub mod exit;
 pub mod open;

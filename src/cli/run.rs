@@ -72,7 +72,7 @@ pub async fn run(args: RunArgs, global: &Global, cx: &Context) -> Exit {
         Err(exit) => return exit,
     };
     match session::prove_and_report(loaded, &args, global, cx).await {
-        Ok(exit) => exit,
+        Ok((_, exit)) => exit,
         Err(error) => {
             explain(&error);
             Exit::Unverified

@@ -68,7 +68,10 @@ impl Way<'_> {
             })
             .await?;
         record.outcome(selection.outcomes.iter().cloned());
-        let artifact = selection.artifact.clone().map_err(|error| record.stop_at(Phase::Select, error))?;
+        let Some(artifact) = selection.artifact.clone() else {
+            // The outcome that says why is among those of the selection.
+            return Err(record.stop(Phase::Select, Status::Fail));
+        };
         let age = Duration::try_from(self.cx.now.duration_since(artifact.taken)).unwrap_or_default();
         record.outcome(objectives::rpo(&self.scenario.objectives, age));
         record.record.artifact = Some(artifact_record(&store.location(), &artifact, selection));

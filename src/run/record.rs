@@ -82,14 +82,21 @@ impl Recorder {
         result
     }
 
-    /// Ends the way at a phase whose step went well but came to nothing.
+    /// Ends the way at a phase whose step went well, with what came to light behind it.
     #[must_use]
     pub fn stop_at(&mut self, phase: Phase, error: Error) -> Stopped {
         let outcome = Outcome::from_error(phase.name(), error);
-        if let Some(gone) = self.record.phases.iter_mut().find(|p| p.phase == phase) {
-            gone.status = outcome.status;
-        }
+        let status = outcome.status;
         self.record.checks.push(outcome);
+        self.stop(phase, status)
+    }
+
+    /// Ends the way at a phase whose step went well; why is among the outcomes already.
+    #[must_use]
+    pub fn stop(&mut self, phase: Phase, status: Status) -> Stopped {
+        if let Some(gone) = self.record.phases.iter_mut().find(|p| p.phase == phase) {
+            gone.status = status;
+        }
         self.stopped_at.get_or_insert(phase);
         Stopped
     }

@@ -2,12 +2,12 @@
 
 mod census;
 mod classify;
-mod client;
+pub(crate) mod client;
 mod header;
 mod inventory;
 mod messages;
 mod query;
-mod recipe;
+pub(crate) mod recipe;
 mod restore;
 mod scrub;
 
