@@ -1,6 +1,10 @@
 //! Checks: each is one statement about a census, a listing or a timing; one file each, pure. Their outcomes are data.
 
+pub mod age;
+pub mod cadence;
 pub mod expect;
+pub mod retention;
+pub mod size;
 
 use crate::error::{Blame, Error};
 use schemars::JsonSchema;
