@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use jiff::ToSpan;
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn now() -> Timestamp {
         "2026-11-21T12:00:00Z".parse().expect("now")

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 /// How much shorter a series without a cadence may be.
-const TOLERANCE: Duration = Duration::from_secs(86_400);
+const TOLERANCE: Duration = Duration::from_hours(24);
 
 /// Judges how far back the oldest of `count` backups reaches. It may be short of the retention by one cadence (a day when
 /// there is none): the oldest was just removed and the next is not due yet.

@@ -27,7 +27,7 @@ impl Rejects {
     }
 
     fn prune(&mut self) {
-        self.kept.sort_by(|a, b| (b.of_the_series, b.time).cmp(&(a.of_the_series, a.time)));
+        self.kept.sort_by_key(|reject| std::cmp::Reverse((reject.of_the_series, reject.time)));
         self.kept.truncate(MOST_REJECTED);
     }
 

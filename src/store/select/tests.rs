@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().expect("now")
