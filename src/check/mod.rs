@@ -1,10 +1,14 @@
 //! Checks: each is one statement about a census, a listing or a timing; one file each, pure. Their outcomes are data.
 
+pub mod age;
+pub mod cadence;
 pub mod count;
 pub mod expect;
 pub mod fresh;
 pub mod objectives;
 pub mod restored;
+pub mod retention;
+pub mod size;
 pub mod sql;
 
 use crate::error::{Blame, Error};

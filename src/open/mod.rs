@@ -7,6 +7,7 @@ pub mod magic;
 mod openssl_enc;
 mod reader;
 mod tar;
+pub mod unpack;
 mod zstd;
 
 use crate::error::{Error, Result};
