@@ -97,7 +97,8 @@ fn scratch(settings: &Settings, runtime: &LocalRuntime) -> Result<String> {
 
 fn writable(folder: &Path) -> Result<String> {
     let probe = folder.join(format!(".doctor-{}", std::process::id()));
-    let tried = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&probe, "")).and_then(|()| std::fs::remove_file(&probe));
+    let tried =
+        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&probe, "")).and_then(|()| std::fs::remove_file(&probe));
     tried.map_err(|error| Error::harness(format!("{} cannot be written: {error}", folder.display())))?;
     Ok(folder.display().to_string())
 }

@@ -30,7 +30,9 @@ pub fn selected(args: &SelectionArgs, global: &Global, cx: &Context) -> Result<L
     let mut loaded = load_or_explain(paths.into_iter().map(PathBuf::from).collect(), global, cx)?;
     let all = std::mem::take(&mut loaded.scenarios);
     if all.is_empty() {
-        eprintln!("error: no scenario was found\n  = help: Write one into scenarios/, or name a file; scenarios/examples shows how.");
+        eprintln!(
+            "error: no scenario was found\n  = help: Write one into scenarios/, or name a file; scenarios/examples shows how."
+        );
         return Err(Exit::NothingRan);
     }
     let matchers = words.iter().map(|word| Word::new(word)).collect::<Result<Vec<_>, Exit>>()?;

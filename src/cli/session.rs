@@ -59,7 +59,9 @@ fn run_context(
     for swept in sweep(&settings.scratch) {
         let what = swept.failure.map_or_else(
             || format!("removed what run {} had left behind when it was killed", swept.run),
-            |failure| format!("run {} was killed, and what it left in {} cannot be removed: {failure}", swept.run, swept.dir.display()),
+            |failure| {
+                format!("run {} was killed, and what it left in {} cannot be removed: {failure}", swept.run, swept.dir.display())
+            },
         );
         let _ = events.send(Event::Note { text: what });
     }

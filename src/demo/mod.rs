@@ -57,7 +57,10 @@ pub async fn set(dir: &Path, secrets: &Secrets, say: &impl Fn(&str)) -> Result<S
     write_files(dir, server.address, &keys)?;
     let made = dumps::fill(&root.join(BUCKET), secrets).await?;
     say(&format!("  {} dumps of codetalk and bookmarked by pg_dump {}, one a day", made.dumps, made.version));
-    say(&format!("  the newest of bookmarked is cut short at {} of {} bytes, as a broken upload leaves it", made.cut.0, made.cut.1));
+    say(&format!(
+        "  the newest of bookmarked is cut short at {} of {} bytes, as a broken upload leaves it",
+        made.cut.0, made.cut.1
+    ));
     Ok(Stage { dir: dir.to_owned(), server })
 }
 
@@ -87,8 +90,9 @@ fn prepare(dir: &Path) -> Result<()> {
         Err(error) => return Err(fail(error)),
     };
     if !ours && !empty {
-        return Err(Error::harness(format!("{} holds files that no demo made", dir.display()))
-            .hint("Name another folder with `--dir`."));
+        return Err(
+            Error::harness(format!("{} holds files that no demo made", dir.display())).hint("Name another folder with `--dir`.")
+        );
     }
     for made in ["store", "scenarios"] {
         match std::fs::remove_dir_all(dir.join(made)) {

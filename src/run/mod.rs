@@ -63,8 +63,7 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in their order.
-    pub const ALL: [Self; 7] =
-        [Self::Select, Self::Open, Self::Start, Self::Restore, Self::Measure, Self::Check, Self::Teardown];
+    pub const ALL: [Self; 7] = [Self::Select, Self::Open, Self::Start, Self::Restore, Self::Measure, Self::Check, Self::Teardown];
 
     /// The word for it in reports.
     #[must_use]

@@ -12,11 +12,13 @@ use super::record::{Recorder, Stopped};
 use super::{Phase, RunContext};
 use crate::census::Census;
 use crate::check::{self, Outcome, Status, objectives};
-use crate::open::payload::fetch_to_file;
+use crate::error::Error;
+use crate::open::unpack::{Unpack, Unpacked, unpack};
 use crate::report::evidence::{ArtifactRecord, InstanceRecord, KeptRecord, PayloadRecord, ScenarioRecord};
 use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
 use crate::scenario::{Check, CheckKind, Scenario};
+use crate::store::fetch::fetch;
 use crate::store::select::{self, Artifact, Selection};
 use crate::store::{self, Store};
 use crate::subject::{Facts, Payload, Restored, Subject, Wanted, subject};
@@ -31,7 +33,7 @@ pub async fn prove(scenario: &Scenario, cx: &RunContext) -> ScenarioRecord {
     let subject = subject(&scenario.subject);
     let progress = Progress::new(&scenario.name, cx.events.clone());
     let mut record = Recorder::begin(scenario, progress, cx.stop.clone());
-    let way = Way { scenario, subject: subject.as_ref(), cx };
+    let way = Way { scenario, subject, cx };
     // What stopped the way is in the record.
     let _: Result<(), Stopped> = way.walk(&mut record).await;
     record.finish(&planned(scenario))
@@ -39,7 +41,7 @@ pub async fn prove(scenario: &Scenario, cx: &RunContext) -> ScenarioRecord {
 
 struct Way<'a> {
     scenario: &'a Scenario,
-    subject: &'a dyn Subject,
+    subject: Arc<dyn Subject>,
     cx: &'a RunContext,
 }
 
@@ -88,28 +90,38 @@ impl Way<'_> {
         record: &mut Recorder,
     ) -> Result<(Payload, Facts, Room), Stopped> {
         let size = Some(artifact.object.size);
-        let (fetched, room) = record
+        let (unpacked, room) = record
             .step(Phase::Open, size, async |progress| {
                 let room = self.cx.scratch.room(&self.scenario.name)?;
-                let open = OpenPlan { layers: &self.scenario.open, secrets: &self.cx.secrets, subject: self.subject };
-                let fetched = fetch_to_file(store, &artifact.object, &open, &room, self.cx.scratch_max, progress).await?;
-                Ok((fetched, room))
+                Ok((unpack(self.unpacking(store, artifact, &room), &progress).await?, room))
             })
             .await?;
+        let Unpacked { path, size, head, layers, sha256, stored } = unpacked;
         if let Some(artifact) = &mut record.record.artifact {
-            artifact.sha256 = Some(fetched.sha256.clone());
+            artifact.sha256 = Some(sha256);
         }
-        let facts = self.subject.inspect(&fetched.payload).map_err(|error| record.stop_at(Phase::Open, error))?;
-        record.outcome([Outcome::new("artifact read", Status::Pass, format!("{} read to the end", Bytes(fetched.stored)))]);
-        record.record.payload = Some(PayloadRecord {
-            layers: fetched.layers,
-            size: fetched.payload.size,
-            format: facts.format.clone(),
-            facts: facts.facts.clone(),
-        });
+        let payload = Payload { path, size, head };
+        let inspected = self.cx.runtime.user().give(&payload.path).map_err(Error::from);
+        let facts =
+            inspected.and_then(|()| self.subject.inspect(&payload)).map_err(|error| record.stop_at(Phase::Open, error))?;
+        record.outcome([Outcome::new("artifact read", Status::Pass, format!("{} read to the end", Bytes(stored)))]);
+        record.record.payload = Some(PayloadRecord { layers, size, format: facts.format.clone(), facts: facts.facts.clone() });
         record.record.not_tested = self.subject.not_tested(&facts);
         record.record.depth = Depth::Opened;
-        Ok((fetched.payload, facts, room))
+        Ok((payload, facts, room))
+    }
+
+    /// The artifact's bytes, through the scenario's layers, into the scenario's room.
+    fn unpacking(&self, store: Arc<dyn Store>, artifact: &Artifact, room: &Room) -> Unpack {
+        let subject = self.subject.clone();
+        Unpack {
+            stored: fetch(store, artifact.object.clone()),
+            layers: self.scenario.open.clone(),
+            secrets: self.cx.secrets.clone(),
+            recognises: Arc::new(move |head| subject.recognises(head)),
+            target: room.path().join("payload"),
+            max: self.cx.scratch_max,
+        }
     }
 
     /// Starts a disposable server that can take the payload.
@@ -165,9 +177,7 @@ impl Way<'_> {
     /// Counts what came back.
     async fn measure(&self, restored: &Restored, instance: &Instance, record: &mut Recorder) -> Result<Census, Stopped> {
         let wanted = Wanted { newest: self.scenario.checks.iter().filter_map(wanted_time).collect() };
-        let census = record
-            .step(Phase::Measure, None, async |_| self.subject.census(restored, instance, &wanted).await)
-            .await?;
+        let census = record.step(Phase::Measure, None, async |_| self.subject.census(restored, instance, &wanted).await).await?;
         record.outcome([check::restored::judge(&census, self.scenario.allow_empty)]);
         record.record.censuses.push(census.clone());
         Ok(census)

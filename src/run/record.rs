@@ -115,7 +115,9 @@ impl Recorder {
     /// Ends the record: phases and checks that were not reached are skipped with the reason, and the verdict is drawn.
     #[must_use]
     pub fn finish(mut self, planned: &[String]) -> ScenarioRecord {
-        let reason = self.stopped_at.map_or_else(|| "not reached".to_owned(), |phase| format!("skipped, because {phase} could not be finished"));
+        let reason = self
+            .stopped_at
+            .map_or_else(|| "not reached".to_owned(), |phase| format!("skipped, because {phase} could not be finished"));
         for phase in Phase::ALL {
             if !self.record.phases.iter().any(|p| p.phase == phase) {
                 self.record.phases.push(PhaseRecord { phase, status: Status::Skipped, seconds: 0.0 });

@@ -22,7 +22,10 @@ fn redact(value: &mut Value, secrets: &Secrets) {
         Value::String(text) => *text = secrets.redact(text),
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
         Value::Object(fields) => {
-            fields.iter_mut().filter(|(name, _)| !OUR_WORDS.contains(&name.as_str())).for_each(|(_, value)| redact(value, secrets));
+            fields
+                .iter_mut()
+                .filter(|(name, _)| !OUR_WORDS.contains(&name.as_str()))
+                .for_each(|(_, value)| redact(value, secrets));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }

@@ -2,7 +2,8 @@
 //!
 //! serde ends at the first error. Here every [`Field`](super::field::Field) is a place to recover: its bad value is recorded
 //! as a [`Problem`] and becomes `Field::Bad`, so one pass finds all errors and none of them follows from another. Unknown
-//! keys are recorded and skipped.
+//! keys are recorded; a misspelled one is then read as the key that was meant, so that its value is looked at too and the key
+//! is not missed.
 
 use super::diagnostic::nearest;
 use super::field::FIELD;
@@ -10,7 +11,7 @@ use super::node::{Entry, Node, Value};
 use super::source::{MOST_PROBLEMS, Place, Problem};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 
 /// The serde name of a type that is a secret's reference: a literal value in its place is refused in words of its own.
@@ -23,34 +24,32 @@ pub struct Typed<T> {
     pub value: Option<T>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
-    /// Whether the document's own mapping has a key that nobody knows.
-    pub unknown_at_root: bool,
 }
 
 /// Reads a document as a `T`.
 #[must_use]
 pub fn read<T: for<'de> Deserialize<'de>>(document: &Node) -> Typed<T> {
     let state = State::default();
-    let value = match T::deserialize(NodeDeserializer { node: document, state: &state, root: true }) {
+    let value = match T::deserialize(NodeDeserializer { node: document, state: &state }) {
         Ok(value) => Some(value),
         Err(failure) => {
             state.record(failure, document.place);
             None
         }
     };
-    Typed { value, problems: state.problems.into_inner(), unknown_at_root: state.unknown_at_root.get() }
+    Typed { value, problems: state.problems.into_inner() }
 }
 
 #[derive(Default)]
 struct State {
     problems: RefCell<Vec<Problem>>,
-    unknown_at_root: Cell<bool>,
 }
 
 impl State {
     fn record(&self, failure: Failure, place: Place) {
         let mut problems = self.problems.borrow_mut();
-        if problems.len() < MOST_PROBLEMS {
+        // One more than is told, so that who tells them knows that there are more.
+        if problems.len() <= MOST_PROBLEMS {
             problems.push(Problem { place: failure.place.unwrap_or(place), message: failure.message, hint: failure.hint });
         }
     }
@@ -79,7 +78,6 @@ impl Failure {
             (Value::Mapping(_), "text") => {
                 Some("Braces start a mapping in YAML: put text that begins with one in quotes.".into())
             }
-            (Value::Null, "a mapping") => Some("Write `{}` to take every default.".into()),
             (Value::Mapping(_), "a list") => Some("Begin each item with `- `.".into()),
             (Value::Scalar { .. }, "a list") => Some("Put it in brackets: `[a, b]`.".into()),
             (Value::Scalar { plain: false, .. }, "a whole number" | "true or false") => Some("Remove the quotes.".into()),
@@ -140,13 +138,11 @@ fn known_hint(name: &str, known: &[&str]) -> String {
 struct NodeDeserializer<'a> {
     node: &'a Node,
     state: &'a State,
-    /// Whether it is the document itself.
-    root: bool,
 }
 
 impl<'a> NodeDeserializer<'a> {
     const fn child(self, node: &'a Node) -> Self {
-        Self { node, state: self.state, root: false }
+        Self { node, state: self.state }
     }
 
     fn expected<T>(self, what: &str) -> Result<T, Failure> {
@@ -160,12 +156,15 @@ impl<'a> NodeDeserializer<'a> {
         }
     }
 
-    /// The entries whose keys are known; the others are recorded.
-    fn known_entries(self, entries: &'a [Entry], fields: &'static [&'static str]) -> Vec<&'a Entry> {
+    /// The entries by known keys. Unknown ones are recorded, and those that are near a known one take its place if it is free.
+    fn known_entries(self, entries: &'a [Entry], fields: &'static [&'static str]) -> Vec<(&'a str, &'a Entry)> {
         let (known, unknown): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| fields.contains(&entry.key.as_str()));
-        for Entry { key, key_place, .. } in unknown {
-            self.state.record(Failure::new(format!("unknown key `{key}`"), Some(known_hint(key, fields))), *key_place);
-            self.state.unknown_at_root.set(self.root || self.state.unknown_at_root.get());
+        let mut known: Vec<_> = known.into_iter().map(|entry| (entry.key.as_str(), entry)).collect();
+        for entry in unknown {
+            let key = &entry.key;
+            self.state.record(Failure::new(format!("unknown key `{key}`"), Some(known_hint(key, fields))), entry.key_place);
+            let meant = nearest(key, fields.iter().copied());
+            known.extend(meant.filter(|meant| known.iter().all(|(key, _)| key != meant)).map(|meant| (meant, entry)));
         }
         known
     }
@@ -210,9 +209,13 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.node.value {
-            Value::Scalar { text, plain: true } => match text.parse() {
-                Ok(number) => visitor.visit_u64(number),
-                Err(_) => self.expected("a whole number"),
+            Value::Scalar { text, plain: true } => match (text.parse(), text.parse::<f64>()) {
+                (Ok(number), _) => visitor.visit_u64(number),
+                (Err(_), Ok(_)) => {
+                    let message = "expected a whole number, found one that is negative, has a fraction or is too large";
+                    Err(Failure::new(message, None).at(self.node.place))
+                }
+                (Err(_), Err(_)) => self.expected("a whole number"),
             },
             _ => self.expected("a whole number"),
         }
@@ -231,7 +234,9 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.node.value {
-            Value::Mapping(entries) => visitor.visit_map(Entries::new(entries.iter().collect(), self)),
+            Value::Mapping(entries) => {
+                visitor.visit_map(Entries::new(entries.iter().map(|entry| (entry.key.as_str(), entry)).collect(), self))
+            }
             _ => self.expected("a mapping"),
         }
     }
@@ -244,7 +249,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     ) -> Result<V::Value, Failure> {
         match &self.node.value {
             Value::Mapping(entries) => visitor.visit_map(Entries::new(self.known_entries(entries, fields), self)),
-            _ => self.expected("a mapping"),
+            _ => Err(Failure { hint: Some(its_keys(self.node, fields)), ..Failure::expected("a mapping", self.node) }),
         }
     }
 
@@ -258,22 +263,22 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Failure> {
-        let choice = match &self.node.value {
+        let mut choice = match &self.node.value {
             Value::Scalar { .. } if name == SECRET => return Err(literal_secret().at(self.node.place)),
-            Value::Scalar { text, .. } => {
-                Choice { variant: text, place: self.node.place, word: "value", inner: None, parent: self }
-            }
+            Value::Scalar { text, .. } => Choice { name: text, place: self.node.place, word: "value", inner: None, parent: self },
             Value::Mapping(entries) => match entries.as_slice() {
                 [Entry { key, key_place, node }] => {
-                    Choice { variant: key, place: *key_place, word: "key", inner: Some(node), parent: self }
+                    Choice { name: key, place: *key_place, word: "key", inner: Some(node), parent: self }
                 }
                 _ => return Err(one_key(entries, variants).at(self.node.place)),
             },
             _ => return self.expected(&format!("one of {}", variants.join(", "))),
         };
-        if !variants.contains(&choice.variant) {
-            let message = format!("unknown {} `{}`", choice.word, choice.variant);
-            return Err(Failure::new(message, Some(known_hint(choice.variant, variants))).at(choice.place));
+        if !variants.contains(&choice.name) {
+            let failure = choice.unknown(variants);
+            let Some(meant) = nearest(choice.name, variants.iter().copied()) else { return Err(failure) };
+            self.state.record(failure, choice.place);
+            choice.name = meant;
         }
         visitor.visit_enum(choice).map_err(|failure| failure.at(self.node.place))
     }
@@ -285,6 +290,11 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     forward_to_deserialize_any! {
         i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
     }
+}
+
+fn its_keys(node: &Node, fields: &[&str]) -> String {
+    let keys = format!("Its keys are: {}.", fields.join(", "));
+    if node.value == Value::Null { format!("{keys} Write `{{}}` when none of them is needed.") } else { keys }
 }
 
 fn literal_secret() -> Failure {
@@ -342,13 +352,14 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
 }
 
 struct Entries<'a> {
-    entries: std::vec::IntoIter<&'a Entry>,
+    /// With the keys that were meant.
+    entries: std::vec::IntoIter<(&'a str, &'a Entry)>,
     value: Option<&'a Node>,
     parent: NodeDeserializer<'a>,
 }
 
 impl<'a> Entries<'a> {
-    fn new(entries: Vec<&'a Entry>, parent: NodeDeserializer<'a>) -> Self {
+    fn new(entries: Vec<(&'a str, &'a Entry)>, parent: NodeDeserializer<'a>) -> Self {
         Self { entries: entries.into_iter(), value: None, parent }
     }
 }
@@ -357,10 +368,10 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
     type Error = Failure;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
-        let Some(Entry { key, key_place, node }) = self.entries.next() else { return Ok(None) };
+        let Some((key, Entry { key_place, node, .. })) = self.entries.next() else { return Ok(None) };
         self.value = Some(node);
-        let key = Node { place: *key_place, value: Value::Scalar { text: key.clone(), plain: false } };
-        seed.deserialize(NodeDeserializer { node: &key, state: self.parent.state, root: false }).map(Some)
+        let key = Node { place: *key_place, value: Value::Scalar { text: key.to_owned(), plain: false } };
+        seed.deserialize(NodeDeserializer { node: &key, state: self.parent.state }).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
@@ -371,7 +382,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
 
 /// One variant of an enum: a word, or the one key of a mapping with what stands behind it.
 struct Choice<'a> {
-    variant: &'a str,
+    name: &'a str,
     place: Place,
     /// What the variant is called in messages.
     word: &'static str,
@@ -379,12 +390,19 @@ struct Choice<'a> {
     parent: NodeDeserializer<'a>,
 }
 
+impl Choice<'_> {
+    fn unknown(&self, variants: &[&str]) -> Failure {
+        let message = format!("unknown {} `{}`", self.word, self.name);
+        Failure::new(message, Some(known_hint(self.name, variants))).at(self.place)
+    }
+}
+
 impl<'de> de::EnumAccess<'de> for Choice<'_> {
     type Error = Failure;
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Failure> {
-        let variant = seed.deserialize(self.variant.into_deserializer()).map_err(|failure: Failure| failure.at(self.place))?;
+        let variant = seed.deserialize(self.name.into_deserializer()).map_err(|failure: Failure| failure.at(self.place))?;
         Ok((variant, self))
     }
 }
@@ -393,13 +411,13 @@ impl<'de> de::VariantAccess<'de> for Choice<'_> {
     type Error = Failure;
 
     fn unit_variant(self) -> Result<(), Failure> {
-        let name = self.variant;
+        let name = self.name;
         let hint = || Some(format!("Write the word alone: `{name}`."));
         self.inner.map_or(Ok(()), |_| Err(Failure::new(format!("`{name}` has no options"), hint()).at(self.place)))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
-        let name = self.variant;
+        let name = self.name;
         let hint = || Some(format!("Write `{name}: {{ ... }}`."));
         let inner = self.inner.ok_or_else(|| Failure::new(format!("`{name}` needs options"), hint()).at(self.place))?;
         seed.deserialize(self.parent.child(inner))

@@ -77,7 +77,9 @@ impl Diagnostic {
     }
 }
 
-/// The most columns of a line that are shown before, in and after the meant part.
+/// Longer lines are cut.
+const WIDEST: usize = 120;
+/// The most columns of a cut line that are shown before, in and after the meant part.
 const AROUND: usize = 50;
 const CUT: &str = "...";
 
@@ -85,36 +87,47 @@ impl Excerpt {
     /// The line as it is shown, the columns before the carets, and how many carets.
     fn layout(&self) -> (String, usize, usize) {
         let (before, marked, after) = (clean(&self.before), clean(&self.marked), clean(&self.after));
-        let before = keep_end(&before, AROUND);
-        let marked = keep_start(&marked, AROUND);
-        let after = keep_start(&after, AROUND);
+        let is_long = columns([before.as_str(), &marked, &after].concat().chars()) > WIDEST;
+        let (before, marked, after) = if is_long {
+            (keep_end(&before, AROUND), keep_start(&marked, AROUND), keep_start(&after, AROUND))
+        } else {
+            (before, marked, after)
+        };
         let (indent, carets) = (before.width(), marked.width().max(1));
         (format!("{before}{marked}{after}"), indent, carets)
     }
 }
 
+/// Marks without a width count as one column here, so that a million of them are no short line.
+fn columns(text: impl Iterator<Item = char>) -> usize {
+    text.map(|c| c.width().unwrap_or(1).max(1)).sum()
+}
+
 /// The text's end, at most `width` columns of it.
 fn keep_end(text: &str, width: usize) -> String {
-    let cut = |room| text.char_indices().rev().take_while(fits(room)).last().map_or(text.len(), |(at, _)| at);
-    if cut(width) == 0 { text.to_owned() } else { format!("{CUT}{}", &text[cut(width - CUT.len())..]) }
+    let mut room = width.saturating_sub(CUT.len());
+    if columns(text.chars()) <= width {
+        return text.to_owned();
+    }
+    let kept = text.chars().rev().take_while(|c| fits(&mut room, *c)).map(char::len_utf8).sum::<usize>();
+    format!("{CUT}{}", &text[text.len() - kept..])
 }
 
 /// The text's start, at most `width` columns of it.
 fn keep_start(text: &str, width: usize) -> String {
-    let cut = |room| text.char_indices().take_while(fits(room)).last().map_or(0, |(at, c)| at + c.len_utf8());
-    if cut(width) == text.len() { text.to_owned() } else { format!("{}{CUT}", &text[..cut(width - CUT.len())]) }
+    let mut room = width.saturating_sub(CUT.len());
+    if columns(text.chars()) <= width {
+        return text.to_owned();
+    }
+    let kept = text.chars().take_while(|c| fits(&mut room, *c)).map(char::len_utf8).sum::<usize>();
+    format!("{}{CUT}", &text[..kept])
 }
 
-/// Whether a character still fits into the room that those before it left. Marks without a width count as one column, so that
-/// a million of them are no short line.
-fn fits(mut room: usize) -> impl FnMut(&(usize, char)) -> bool {
-    move |(_, c)| match room.checked_sub(c.width().unwrap_or(1).max(1)) {
-        Some(left) => {
-            room = left;
-            true
-        }
-        None => false,
-    }
+/// Takes a character's columns out of the room that is left, if they fit.
+fn fits(room: &mut usize, c: char) -> bool {
+    let left = room.checked_sub(columns(std::iter::once(c)));
+    *room = left.unwrap_or_default();
+    left.is_some()
 }
 
 /// Text that a terminal only shows: tabs become blanks, control characters and those that turn the direction of writing

@@ -74,7 +74,7 @@ impl Walk<'_> {
     }
 
     fn problem(&mut self, path: &Path, error: &io::Error, hint: Option<&str>) {
-        let diagnostic = Diagnostic::file(shown(path, self.cwd), format!("cannot be read: {}", reason(error)));
+        let diagnostic = Diagnostic::file(shown(path, self.cwd), format!("this cannot be read: {}", reason(error)));
         self.problems.push(Diagnostic { hint: hint.map(str::to_owned), ..diagnostic });
     }
 
@@ -110,7 +110,7 @@ impl Walk<'_> {
     }
 }
 
-/// Kubernetes mounts a ConfigMap as links into a folder whose name begins with two dots: the links alone count.
+/// Kubernetes mounts a `ConfigMap` as links into a folder whose name begins with two dots: the links alone count.
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }

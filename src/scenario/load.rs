@@ -16,7 +16,6 @@ use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::string::FromUtf8Error;
 
 /// What is to be loaded.
 #[derive(Debug, Clone, Default)]
@@ -71,24 +70,28 @@ struct Loader<'a> {
 impl Loader<'_> {
     /// Tells a file's problems, as many as anybody reads.
     fn tell(&mut self, source: &Source, problems: Vec<Problem>) {
-        self.problems.extend(problems.into_iter().take(MOST_PROBLEMS).map(|problem| source.diagnostic(problem)));
+        let more = problems
+            .get(MOST_PROBLEMS)
+            .map(|next| Problem::new(next.place, format!("there are more errors from here on; {MOST_PROBLEMS} are shown")));
+        let shown = problems.into_iter().take(MOST_PROBLEMS).chain(more);
+        self.problems.extend(shown.map(|problem| source.diagnostic(&problem)));
     }
 
     fn settings(&mut self, config: Option<&Path>, folder: &Path) -> ResolvedSettings {
         let temporary = std::env::var_os("TMPDIR").filter(|path| Path::new(path).is_absolute());
         let temporary = temporary.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
         let Some(path) = config else {
-            let nothing = Typed { value: Some(SettingsSpec::default()), problems: Vec::new(), unknown_at_root: false };
+            let nothing = Typed { value: Some(SettingsSpec::default()), problems: Vec::new() };
             return resolve::settings(None, nothing, folder, &temporary).0;
         };
         let file = Some(shown(path, self.cwd));
-        let unreadable = |problems| Typed { value: None, problems, unknown_at_root: false };
+        let unreadable = |problems| Typed { value: None, problems };
         let Some((source, parsed)) = self.read(path) else {
             return resolve::settings(file, unreadable(Vec::new()), folder, &temporary).0;
         };
         let typed = match parsed.documents.as_slice() {
             _ if !parsed.complete => unreadable(Vec::new()),
-            [] => Typed { value: Some(SettingsSpec::default()), problems: Vec::new(), unknown_at_root: false },
+            [] => Typed { value: Some(SettingsSpec::default()), problems: Vec::new() },
             [document] => de::read(document),
             [_, second, ..] => {
                 unreadable(vec![Problem::new(second.place, "the configuration is one document").hint("Remove the `---`.")])
@@ -139,10 +142,16 @@ impl Loader<'_> {
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                self.problems.push(not_utf8(shown, &error));
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                self.problems.push(not_utf8(shown, text, error.utf8_error().valid_up_to()));
                 return None;
             }
         };
+        // UTF-16 of English text is UTF-8 of a kind.
+        if let Some(nul) = text.find('\0') {
+            self.problems.push(not_utf8(shown, text, nul));
+            return None;
+        }
         let mut parsed = node::parse(&text);
         let masks = mask::masks(&text, &parsed.documents, parsed.complete);
         let source = Source::new(shown, text, masks);
@@ -157,12 +166,12 @@ impl Loader<'_> {
 
 /// A file's bytes; refused by its metadata when it is too large, before anything is read.
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {}", reason(&error));
+    let unreadable = |error: std::io::Error| format!("this file cannot be read: {}", reason(&error));
     let metadata = path.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err("cannot be read: it is not a regular file".to_owned());
+        return Err("this file cannot be read: it is not a regular file".to_owned());
     }
-    let too_large = |size: u64| format!("has {}, and no file of scenarios may have more than {}", Bytes(size), Bytes(MAX_FILE));
+    let too_large = |size: u64| format!("this file has {}, and more than {} are not read", Bytes(size), Bytes(MAX_FILE));
     if metadata.len() > MAX_FILE {
         return Err(too_large(metadata.len()));
     }
@@ -172,13 +181,10 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 > MAX_FILE { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
 }
 
-/// Points at the first byte that is not UTF-8.
-fn not_utf8(file: PathBuf, error: &FromUtf8Error) -> Diagnostic {
-    let start = error.utf8_error().valid_up_to();
-    let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-    // Up to there the lossy text has the same bytes; there stands the replacement character.
-    let place = Place { start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
+/// Points at the byte from which on a file is not UTF-8. Up to there, `text` has the file's own bytes.
+fn not_utf8(file: PathBuf, text: String, start: usize) -> Diagnostic {
+    let length = text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    let problem = Problem::new(Place { start, end: start + length }, "the file is not UTF-8").hint("Save the file as UTF-8.");
     let masks = mask::masks(&text, &[], false);
-    let hint = "Save the file as UTF-8.";
-    Source::new(file, text, masks).diagnostic(Problem::new(place, "the file is not UTF-8").hint(hint))
+    Source::new(file, text, masks).diagnostic(&problem)
 }

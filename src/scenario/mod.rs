@@ -162,6 +162,7 @@ pub struct SqlCheck {
 
 /// A store as `assay.yaml` describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::large_enum_variant, reason = "there are as many as stores: a handful")]
 pub enum StoreSpec {
     /// An S3 bucket.
     S3(S3Spec),

@@ -381,12 +381,14 @@ mod tests {
     fn budgets_hold() {
         let deep = |n: usize| format!("a: {}{}\n", "[".repeat(n), "]".repeat(n));
         assert_eq!(messages(&deep(MAX_DEPTH - 1)), [""; 0]);
-        for text in [deep(MAX_DEPTH), deep(100_000), (0..200).map(|n| format!("{}a:\n", " ".repeat(n))).collect()] {
+        let blocks: Vec<String> = (0..200).map(|n| " ".repeat(n) + "a:\n").collect();
+        for text in [deep(MAX_DEPTH), deep(100_000), blocks.concat()] {
             assert_eq!(messages(&text), [format!("values are nested deeper than {MAX_DEPTH} levels")]);
         }
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for n in 1..12 {
-            bomb += &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", "));
+            let aliases = vec![format!("*a{}", n - 1); 9].join(", ");
+            bomb.extend([format!("a{n}: &a{n} [{aliases}]\n")]);
         }
         assert_eq!(messages(&bomb), [format!("the file has more than {MAX_NODES} values, aliases expanded")]);
     }

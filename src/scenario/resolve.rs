@@ -54,7 +54,7 @@ pub fn scenario(typed: Typed<ScenarioSpec>, root: Place, around: Surroundings<'_
     let name = collect.require(std::mem::take(&mut spec.name), root, "the scenario", "name");
     let name = name.and_then(|name| collect.identifier(name, "scenario name"));
     let whole = name.clone().map(|name| name.value);
-    let scenario = document(whole, spec, root, typed.unknown_at_root, around, &mut collect);
+    let scenario = document(whole, spec, root, around, &mut collect);
     let problems = collect.into_problems();
     Resolved { scenario: scenario.filter(|_| problems.is_empty()), name, problems }
 }
@@ -63,7 +63,6 @@ fn document(
     name: Option<String>,
     spec: ScenarioSpec,
     root: Place,
-    unknown_key: bool,
     around: Surroundings<'_>,
     collect: &mut Collector,
 ) -> Option<Scenario> {
@@ -73,7 +72,7 @@ fn document(
     let artifact = artifact.and_then(|section| self::artifact(section, around, collect));
     let open = open::layers(spec.open, around.folder, collect);
     let postgres = Candidate::new("postgres", spec.postgres, postgres);
-    let subject = one_subject(vec![postgres], root, unknown_key, collect);
+    let subject = one_subject(vec![postgres], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
     let checks = checks::checks(spec.checks, around.source, collect);
@@ -134,16 +133,16 @@ fn store_of(name: Spanned<String>, stores: &Stores, collect: &mut Collector) -> 
             collect.wrong(place, format!("the store `{name}` is not known, because there is no assay.yaml"), hint);
             None
         }
-        Stores::Known { file, stores } => match stores.iter().find(|(known, _)| *known == name) {
-            Some((_, spec)) => spec.clone().map(|spec| (name, spec)),
-            None => {
-                let known: Vec<&str> = stores.iter().map(|(known, _)| known.as_str()).collect();
-                let list = if known.is_empty() { "It has none.".to_owned() } else { format!("It has: {}.", known.join(", ")) };
-                let message = format!("there is no store `{name}` in {}", file.display());
-                collect.wrong(place, message, collect::did_you_mean(&name, &known, &list));
-                None
+        Stores::Known { file, stores } => {
+            if let Some((_, spec)) = stores.iter().find(|(known, _)| *known == name) {
+                return spec.clone().map(|spec| (name, spec));
             }
-        },
+            let known: Vec<&str> = stores.iter().map(|(known, _)| known.as_str()).collect();
+            let list = if known.is_empty() { "It has none.".to_owned() } else { format!("It has: {}.", known.join(", ")) };
+            let message = format!("there is no store `{name}` in {}", file.display());
+            collect.wrong(place, message, collect::did_you_mean(&name, &known, &list));
+            None
+        }
     }
 }
 
@@ -196,13 +195,8 @@ impl Candidate {
     }
 }
 
-/// The one subject of a scenario. None at all is not told when an unknown key may be what was meant as one.
-fn one_subject(
-    candidates: Vec<Option<Candidate>>,
-    root: Place,
-    unknown_key: bool,
-    collect: &mut Collector,
-) -> Option<(SubjectSpec, bool)> {
+/// The one subject of a scenario.
+fn one_subject(candidates: Vec<Option<Candidate>>, root: Place, collect: &mut Collector) -> Option<(SubjectSpec, bool)> {
     let mut there: Vec<Candidate> = candidates.into_iter().flatten().collect();
     if there.len() > 1 {
         let keys: Vec<String> = there.iter().map(|c| format!("`{}`", c.key)).collect();
@@ -211,8 +205,8 @@ fn one_subject(
         collect.wrong(place, format!("a scenario has one subject, this one has {}", keys.join(" and ")), hint);
         return None;
     }
-    if there.is_empty() && !unknown_key {
-        let hint = "Add what the backup is restored into, such as `postgres: {}`.";
+    if there.is_empty() {
+        let hint = "Add what the backup is restored into: `postgres: {}`, with options if it needs any.";
         collect.wrong(root, "the scenario has no subject", hint);
     }
     there.pop()?.subject
@@ -239,18 +233,17 @@ mod tests {
         Candidate::new(key, Field::Given(Spanned { value: PostgresSection::default(), place: Place::default() }), postgres)
     }
 
-    fn told(candidates: Vec<Option<Candidate>>, unknown_key: bool) -> (bool, Vec<String>) {
+    fn told(candidates: Vec<Option<Candidate>>) -> (bool, Vec<String>) {
         let mut collect = Collector::new(Vec::new());
-        let subject = one_subject(candidates, Place::default(), unknown_key, &mut collect);
+        let subject = one_subject(candidates, Place::default(), &mut collect);
         (subject.is_some(), collect.into_problems().into_iter().map(|p| p.message).collect())
     }
 
     #[test]
     fn a_scenario_has_exactly_one_subject() {
-        assert_eq!(told(vec![candidate("postgres"), None], false), (true, vec![]));
+        assert_eq!(told(vec![candidate("postgres"), None]), (true, vec![]));
         let two = "a scenario has one subject, this one has `postgres` and `mongodb`".to_owned();
-        assert_eq!(told(vec![candidate("postgres"), candidate("mongodb")], false), (false, vec![two]));
-        assert_eq!(told(vec![None], false), (false, vec!["the scenario has no subject".to_owned()]));
-        assert_eq!(told(vec![None], true), (false, vec![]));
+        assert_eq!(told(vec![candidate("postgres"), candidate("mongodb")]), (false, vec![two]));
+        assert_eq!(told(vec![None]), (false, vec!["the scenario has no subject".to_owned()]));
     }
 }

@@ -94,7 +94,7 @@ impl Source {
 
     /// Shows a problem in the line where it begins.
     #[must_use]
-    pub fn diagnostic(&self, problem: Problem) -> Diagnostic {
+    pub fn diagnostic(&self, problem: &Problem) -> Diagnostic {
         let start = self.line_start(problem.place.start);
         let line_end = self.text.get(start..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |n| start + n);
         let from = problem.place.start.clamp(start, line_end);
@@ -159,7 +159,7 @@ mod tests {
     fn a_place_becomes_line_and_column_in_characters() {
         let text = "a: 1\nüß: bad\nc: 3\n";
         let source = Source::new("x.yaml".into(), text.into(), Vec::new());
-        let shown = source.diagnostic(Problem::new(place(text, "bad"), "no"));
+        let shown = source.diagnostic(&Problem::new(place(text, "bad"), "no"));
         assert_eq!((shown.line, shown.column, shown.length), (2, 5, 3));
         assert_eq!(source.position(place(text, "bad")), "x.yaml:2:5");
     }
@@ -168,9 +168,9 @@ mod tests {
     fn a_place_over_several_lines_or_past_the_end_stays_in_its_line() {
         let text = "a: |\n  x\n";
         let source = Source::new("x.yaml".into(), text.into(), Vec::new());
-        let shown = source.diagnostic(Problem::new(Place { start: 3, end: 9 }, "no"));
+        let shown = source.diagnostic(&Problem::new(Place { start: 3, end: 9 }, "no"));
         assert_eq!((shown.line, shown.column, shown.length), (1, 4, 1));
-        let shown = source.diagnostic(Problem::new(Place { start: 9, end: 20 }, "no"));
+        let shown = source.diagnostic(&Problem::new(Place { start: 9, end: 20 }, "no"));
         assert_eq!((shown.line, shown.column, shown.length), (3, 1, 1));
     }
 
@@ -178,7 +178,7 @@ mod tests {
     fn a_masked_part_is_shown_neither_in_the_line_nor_in_the_words() {
         let text = "pass: hunter2 # x\n";
         let source = Source::new("x.yaml".into(), text.into(), vec![place(text, "hunter2")]);
-        let shown = source.diagnostic(Problem::new(place(text, "hunter2"), "bad `hunter2`").hint("Not hunter2."));
+        let shown = source.diagnostic(&Problem::new(place(text, "hunter2"), "bad `hunter2`").hint("Not hunter2."));
         let excerpt = shown.excerpt.clone().expect("a line");
         assert_eq!((excerpt.before.as_str(), excerpt.marked.as_str(), excerpt.after.as_str()), ("pass: ", "***", " # x"));
         assert_eq!((shown.message.as_str(), shown.hint.as_deref()), ("bad `***`", Some("Not ***.")));

@@ -53,11 +53,14 @@ fn words(kind: &ErrorKind) -> (Option<&'static str>, Option<&'static str>) {
         | K::BlockSequenceEntryNotAllowed
         | K::ExpectedDocumentStart => (
             Some("this line does not fit the ones above it"),
-            Some("Lines of one level begin in the same column, and each is `key: value` or `- item`."),
+            Some(
+                "Lines of one level begin in the same column, and each is `key: value` or `- item`. Text that begins with `{` or \
+                 `[` needs quotes.",
+            ),
         ),
         K::MappingValueNotAllowed | K::MappingKeyNotAllowed | K::InvalidColonPlacement => (
             Some("a `: ` stands where no key can be"),
-            Some("Check the indentation, and put text that has `: ` in it in quotes."),
+            Some("Check the indentation, close every bracket above, and put text that has `: ` in it in quotes."),
         ),
         K::SimpleKeyExpected | K::InvalidSimpleKey => {
             (Some("a key has no `: ` behind it"), Some("Write `key: value`, with a blank after the colon."))

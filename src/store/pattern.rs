@@ -194,15 +194,21 @@ fn check_format(format: &str) -> Result<(), String> {
     let sample = jiff::civil::date(2027, 11, 23).at(14, 35, 46, 0);
     let sample = Offset::UTC.to_timestamp(sample).map_err(|e| e.to_string())?;
     let spelled = BrokenDownTime::from(&sample.to_zoned(jiff::tz::TimeZone::UTC));
-    let text = spelled.to_string(format).map_err(|e| e.to_string())?;
+    let text = spelled.to_string(format).map_err(|e| reason(&e))?;
     let part = TimePart { format: format.to_owned(), sorts: false, suffix: String::new() };
-    let parsed = BrokenDownTime::parse(format, &text).map_err(|e| e.to_string())?;
+    let parsed = BrokenDownTime::parse(format, &text).map_err(|e| reason(&e))?;
     if parsed.timestamp().is_none() {
         parsed.to_datetime().map_err(|_| "it does not name a whole date".to_owned())?;
     }
     let read = part.read(&text).ok_or("it cannot be read back")?;
     let days_apart = (read.as_second() - sample.as_second()).abs() / 86_400;
     if days_apart == 0 { Ok(()) } else { Err("it does not name a whole date".to_owned()) }
+}
+
+/// jiff's words without what it was doing.
+fn reason(error: &jiff::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once("failed: ").map_or(text.as_str(), |(_, reason)| reason).to_owned()
 }
 
 /// Whether the format's directives are of fixed width, run from the year downwards without a gap, and name no zone:

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The opened artifact, in scratch.
 #[derive(Debug, Clone)]
@@ -144,8 +145,8 @@ pub trait Subject: Send + Sync {
 
 /// The subject behind a scenario's key. One line per subject.
 #[must_use]
-pub fn subject(spec: &SubjectSpec) -> Box<dyn Subject> {
+pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
     match spec {
-        SubjectSpec::Postgres(spec) => Box::new(postgres::Postgres::new(spec.clone())),
+        SubjectSpec::Postgres(spec) => Arc::new(postgres::Postgres::new(spec.clone())),
     }
 }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// For a query that sets no limit of its own.
-const SQL_TIMEOUT: Duration = Duration::from_secs(60);
+const SQL_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub fn checks(field: Field<Vec<Field<CheckSpec>>>, source: &Source, collect: &mut Collector) -> Vec<Check> {
     let mut first: HashMap<String, Place> = HashMap::new();

@@ -9,7 +9,7 @@ use crate::scenario::{Credentials, RuntimeSettings, S3Spec, Settings, StoreSpec,
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const SCENARIO_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+const SCENARIO_TIMEOUT: Duration = Duration::from_hours(2);
 const CONNECT: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(30);
 
@@ -179,7 +179,8 @@ fn endpoint(url: Spanned<String>, collect: &mut Collector) -> Option<String> {
             collect.wrong(url.place, "the endpoint has no scheme", hint);
         }
         Some("") => {
-            collect.wrong(url.place, "the endpoint has no host", "Write the whole URL, such as \"https://s3.example.net\".")
+            let hint = "Write the whole URL, such as \"https://s3.example.net\".";
+            collect.wrong(url.place, "the endpoint has no host", hint);
         }
         Some(host) if host.contains('@') => {
             let hint = "Write the URL without them and use `credentials`, which are references. If they are real, replace them.";
@@ -193,7 +194,8 @@ fn endpoint(url: Spanned<String>, collect: &mut Collector) -> Option<String> {
 /// With its closing slash.
 fn prefix_of(prefix: Spanned<String>, collect: &mut Collector) -> String {
     if prefix.value.starts_with('/') {
-        collect.wrong(prefix.place, "the prefix starts with a slash", "Keys start without one: write `prod/`.");
+        let hint = format!("Keys start without one: write `{}`.", prefix.value.trim_start_matches('/'));
+        collect.wrong(prefix.place, "the prefix starts with a slash", hint);
     }
     if prefix.value.is_empty() || prefix.value.ends_with('/') { prefix.value } else { format!("{}/", prefix.value) }
 }
