@@ -27,7 +27,8 @@ fn a_healthy_backup_is_proven_and_the_evidence_says_how() {
     assert_eq!(codetalk["depth"], "checked");
     let newest = dumps("codetalk").pop().expect("newest");
     assert_eq!(codetalk["artifact"]["key"], newest.file_name().expect("name").to_string_lossy().as_ref());
-    let sha256 = openssl::hash::hash(openssl::hash::MessageDigest::sha256(), &std::fs::read(&newest).expect("dump")).expect("sha256");
+    let sha256 =
+        openssl::hash::hash(openssl::hash::MessageDigest::sha256(), &std::fs::read(&newest).expect("dump")).expect("sha256");
     let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(codetalk["artifact"]["sha256"], sha256.as_str());
     let rows = |table: &str| {
@@ -136,8 +137,11 @@ fn the_printed_evidence_is_the_written_one() {
 #[test]
 fn an_empty_database_passes_only_when_that_is_allowed() {
     let stage = Stage::new();
-    stage.artifact("empty", "--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 15.18\n-- Dumped by pg_dump version 15.18\n\n\
-        SET client_encoding = 'UTF8';\n\n--\n-- PostgreSQL database dump complete\n--\n\n");
+    stage.artifact(
+        "empty",
+        "--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 15.18\n-- Dumped by pg_dump version 15.18\n\n\
+        SET client_encoding = 'UTF8';\n\n--\n-- PostgreSQL database dump complete\n--\n\n",
+    );
     stage.scenario("empty", "postgres: {}\n");
     let output = stage.assay(&["run"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));

@@ -48,15 +48,16 @@ fn processes_in(folder: &Path) -> Vec<String> {
 
 #[test]
 fn sigterm_and_sigint_tear_down_and_report() {
-    for (phase, signal, code) in
-        [("restore", Signal::TERM, 143), ("restore", Signal::INT, 130), ("check", Signal::TERM, 143)]
-    {
+    for (phase, signal, code) in [("restore", Signal::TERM, 143), ("restore", Signal::INT, 130), ("check", Signal::TERM, 143)] {
         let stage = Stage::new();
         if phase == "restore" {
             stage.artifact("slow", SLOW);
             stage.scenario("slow", "postgres: {}\n");
         } else {
-            stage.scenario("codetalk", "postgres: {}\nchecks: [{ sql: { query: \"select 1 from pg_sleep(60)\", expect: \"= 1\" } }]\n");
+            stage.scenario(
+                "codetalk",
+                "postgres: {}\nchecks: [{ sql: { query: \"select 1 from pg_sleep(60)\", expect: \"= 1\" } }]\n",
+            );
         }
         let mut child = started(&stage, phase);
         send(&child, signal);

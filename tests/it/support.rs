@@ -86,7 +86,8 @@ impl Stage {
 
     /// What lies in scratch: nothing, after every run.
     pub fn leavings(&self) -> Vec<PathBuf> {
-        std::fs::read_dir(self.path().join("scratch")).map_or_else(|_| Vec::new(), |dir| dir.map(|e| e.expect("entry").path()).collect())
+        std::fs::read_dir(self.path().join("scratch"))
+            .map_or_else(|_| Vec::new(), |dir| dir.map(|e| e.expect("entry").path()).collect())
     }
 }
 
