@@ -51,27 +51,27 @@ mod tests {
     use crate::check::tests::census;
     use std::time::Duration;
 
-    fn outcome(newest: Option<Option<&str>>) -> Outcome {
+    /// Over a table with these time fields and their newest times.
+    fn outcome(fields: &[(&str, Option<&str>)]) -> Outcome {
         let mut census = census(&[("public.messages", 3)]);
-        if let Some(time) = newest {
+        for (field, time) in fields {
             let time = time.map(|t| t.parse().expect("time"));
-            census.groups[0].newest.push(Newest { field: "created_at".into(), time });
+            census.groups[0].newest.push(Newest { field: (*field).into(), time });
         }
-        let check =
-            FreshCheck { group: "public.messages".into(), field: "created_at".into(), within: Duration::from_secs(26 * 3600) };
+        let check = FreshCheck { group: "public.messages".into(), field: "created_at".into(), within: Duration::from_hours(26) };
         judge(&check, &census, "2026-11-21T03:30:00Z".parse().expect("time"))
     }
 
     #[test]
     fn the_distance_to_the_backup_decides() {
-        assert_eq!(outcome(Some(Some("2026-11-20T01:30:00Z"))).status, Status::Pass);
-        assert_eq!(outcome(Some(Some("2026-11-20T01:29:59Z"))).status, Status::Fail);
-        assert_eq!(outcome(Some(Some("2026-11-21T05:00:00Z"))).status, Status::Pass);
+        assert_eq!(outcome(&[("created_at", Some("2026-11-20T01:30:00Z"))]).status, Status::Pass);
+        assert_eq!(outcome(&[("created_at", Some("2026-11-20T01:29:59Z"))]).status, Status::Fail);
+        assert_eq!(outcome(&[("created_at", Some("2026-11-21T05:00:00Z"))]).status, Status::Pass);
     }
 
     #[test]
     fn an_empty_field_fails_and_a_missing_one_is_an_error() {
-        assert_eq!(outcome(Some(None)).status, Status::Fail);
-        assert_eq!(outcome(None).status, Status::Error);
+        assert_eq!(outcome(&[("created_at", None)]).status, Status::Fail);
+        assert_eq!(outcome(&[]).status, Status::Error);
     }
 }

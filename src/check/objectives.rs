@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_objective_itself_is_still_kept() {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let objectives = Objectives { rto: Some(minute), rpo: Some(minute) };
         for check in [rto, rpo] {
             assert_eq!(check(&objectives, minute).expect("set").status, Status::Pass);

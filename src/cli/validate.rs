@@ -15,6 +15,7 @@ pub struct ValidateArgs {
 }
 
 /// Checks the files and says so.
+#[must_use]
 pub fn validate(args: ValidateArgs, global: &Global, cx: &Context) -> Exit {
     let loaded = match load_or_explain(args.paths, global, cx) {
         Ok(loaded) => loaded,

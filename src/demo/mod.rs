@@ -74,7 +74,7 @@ impl Keys {
     fn new(secrets: &Secrets) -> Result<Self> {
         let mut random = [0; 20];
         openssl::rand::rand_bytes(&mut random).map_err(|error| Error::harness(format!("no random numbers: {error}")))?;
-        let secret: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = crate::units::hex(&random);
         let _ = secrets.known(&secret);
         Ok(Self { id: "assay-demo".to_owned(), secret })
     }

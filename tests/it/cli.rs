@@ -29,8 +29,7 @@ fn a_healthy_backup_is_proven_and_the_evidence_says_how() {
     assert_eq!(codetalk["artifact"]["key"], newest.file_name().expect("name").to_string_lossy().as_ref());
     let sha256 =
         openssl::hash::hash(openssl::hash::MessageDigest::sha256(), &std::fs::read(&newest).expect("dump")).expect("sha256");
-    let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(codetalk["artifact"]["sha256"], sha256.as_str());
+    assert_eq!(codetalk["artifact"]["sha256"], assay::units::hex(&sha256));
     let rows = |table: &str| {
         let groups = codetalk["censuses"][0]["groups"].as_array().expect("groups");
         groups.iter().find(|g| g["name"] == table).map(|g| g["count"].clone()).expect(table)
