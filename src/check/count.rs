@@ -24,12 +24,14 @@ pub fn judge(check: &CountCheck, census: &Census) -> Outcome {
     let too_few = check.min.is_some_and(|min| count < min);
     let too_many = check.max.is_some_and(|max| count > max);
     let measured = grouped(count);
-    let (status, message) = if too_few {
-        (Status::Fail, format!("{measured} of {} came back, fewer than expected", check.of))
-    } else if too_many {
-        (Status::Fail, format!("{measured} of {} came back, more than expected", check.of))
-    } else {
-        (Status::Pass, format!("{measured} of {} came back", check.of))
+    let what = match census.group(&check.of) {
+        Some(group) => format!("{measured} {} of {}", census.counted_in, group.name),
+        None => format!("{measured} {}", check.of),
+    };
+    let (status, message) = match (too_few, too_many) {
+        (true, _) => (Status::Fail, format!("only {what} came back")),
+        (_, true) => (Status::Fail, format!("{what} came back, more than expected")),
+        (false, false) => (Status::Pass, format!("{what} came back")),
     };
     Outcome::new(name(check), status, message).values(measured, expected)
 }

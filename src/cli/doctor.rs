@@ -5,6 +5,7 @@ use super::{Global, load_or_explain, print};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::report::text::counted;
 use crate::runtime::local::{LocalRuntime, Scratch};
 use crate::scenario::load::Loaded;
 use crate::scenario::{Scenario, Settings, StoreSpec, SubjectSpec};
@@ -50,7 +51,8 @@ pub async fn doctor(args: DoctorArgs, global: &Global, cx: &Context) -> Exit {
 
 fn configuration(loaded: &Loaded) -> Finding {
     let file = loaded.settings.file.as_ref().map_or("no assay.yaml".to_owned(), |file| file.display().to_string());
-    let count = format!("{} scenarios, {} stores", loaded.scenarios.len(), loaded.settings.stores.len());
+    let scenarios = counted(loaded.scenarios.len(), "scenario");
+    let count = format!("{scenarios}, {}", counted(loaded.settings.stores.len(), "store"));
     Finding { what: "configuration".into(), found: Ok(format!("{file}: {count}")) }
 }
 

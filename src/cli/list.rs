@@ -70,7 +70,7 @@ fn judge(selection: &Result<Selection>) -> Vec<Outcome> {
 }
 
 fn row(name: &str, verdict: Verdict, selection: Option<&Selection>, now: Timestamp) -> Vec<String> {
-    let mut row = vec![verdict.to_string(), name.to_owned()];
+    let mut row = vec![verdict.to_string().to_uppercase(), name.to_owned()];
     let artifact = selection.and_then(|s| s.artifact.as_ref().map(|artifact| (s, artifact)));
     match artifact {
         None => row.push("-".to_owned()),

@@ -27,8 +27,8 @@ use std::path::PathBuf;
     long_about = "assay answers one question with evidence: if today were the disaster, would the data come back?\n\n\
         It takes the newest backup of each scenario out of its store, restores it into a disposable server, counts what came \
         back, judges it and reports it. Nothing is ever written to a store.",
-    after_help = "Exit codes: 0 all passed, 1 a backup is bad, 2 wrong usage or an invalid file, 3 could not be verified,\n\
-        4 nothing ran, 130/143 stopped by a signal (after teardown).\n\n\
+    after_help = "Exit codes:\n  0  all passed; warnings are allowed\n  1  a backup is bad\n  2  wrong usage, or an invalid file\n  \
+        3  could not be verified, or a report could not be written\n  4  nothing ran\n  130, 143  stopped by a signal, after teardown\n\n\
         New here? `assay demo` shows the whole way in seconds, `assay doctor` what is missing on this machine."
 )]
 pub struct Cli {

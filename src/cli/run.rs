@@ -24,7 +24,7 @@ pub struct RunArgs {
     /// Prove this very object instead of the newest of the series
     #[arg(long, value_name = "KEY", conflicts_with = "at")]
     pub artifact: Option<String>,
-    /// Prove the newest backup that is not younger than this: 2026-11-01, or 2026-11-01T03:00:00Z
+    /// Prove the newest backup that was taken by then: 2026-11-01 (its end, UTC), or 2026-11-01T03:00:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub at: Option<Timestamp>,
     /// Leave the restored instances running, and say how to connect and how to remove them

@@ -5,7 +5,7 @@ pub mod evidence;
 pub mod junit;
 pub mod write;
 
-mod text;
+pub(crate) mod text;
 
 #[cfg(test)]
 mod sample;
