@@ -1,0 +1,1 @@
+//! Instances come up, and go away whatever happens.
