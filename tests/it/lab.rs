@@ -85,7 +85,6 @@ pub struct Proof {
     pub facts: Facts,
     pub restored: Restored,
     pub instance: Instance,
-    #[expect(dead_code, reason = "removes the room when it is dropped")]
     pub room: Room,
 }
 
