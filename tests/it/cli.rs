@@ -1,6 +1,6 @@
 //! The program as its users call it: exit codes, selection, reports, wrong input.
 
-use crate::support::{Stage, assay, dumps, run, text};
+use crate::stage::{Stage, assay, dumps, run, text};
 use serde_json::Value;
 
 const CHECKS: &str = "postgres: {}\nchecks:\n  - count: { of: tables, min: 5 }\n  - count: { of: public.messages, min: 5000 }\n  \

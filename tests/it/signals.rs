@@ -1,6 +1,6 @@
 //! Stopped in the middle: teardown, reports of what was done, nothing left; and what a kill leaves is swept by the next run.
 
-use crate::support::{Stage, assay, text};
+use crate::stage::{Stage, assay, text};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

@@ -3,6 +3,7 @@
 //! A room belongs to the user that foreign code runs as. Everything that assay itself relies on (who owns the run, which
 //! processes were started, the server's log) lies beside the rooms, where that user cannot write.
 
+use super::cache;
 use super::proc::{self, Identity};
 use super::sweep;
 use super::user::User;
@@ -53,6 +54,7 @@ impl Scratch {
         refuse_foreign(&base)?;
         let dir = base.join(run);
         open_folder(&dir, 0o711, false).map_err(fail)?;
+        spread_rooms(&dir);
         let scratch = Self { dir, user: user.clone(), rooms: AtomicUsize::new(0) };
         if let Some(closed) = user.blocked_at(&scratch.dir) {
             return Err(Error::harness(format!(
@@ -86,7 +88,9 @@ impl Scratch {
     /// Harness: it cannot be made.
     pub fn room(&self, scenario: &str) -> Result<Room> {
         let number = self.rooms.fetch_add(1, Ordering::Relaxed) + 1;
-        let path = self.dir.join(format!("{number}-{}", plain_name(scenario)));
+        // The random end makes ext4 choose another place for each run, see `spread_rooms`.
+        let end = cache::random(2).map_err(Error::from)?;
+        let path = self.dir.join(format!("{number}-{}-{}", plain_name(scenario), *end));
         let make = || {
             open_folder(&path, 0o700, false)?;
             self.user.give(&path)
@@ -160,6 +164,16 @@ fn open_folder(path: &Path, mode: u32, reuse: bool) -> std::io::Result<()> {
     }
 }
 
+/// Tells ext4 that the folders in this one have nothing to do with each other (`chattr +T`). Without it a room lies where
+/// the one before it was just removed, and ext4 looks at each recently deleted inode before it takes a new one: copying a
+/// data folder of a thousand files takes 650 ms instead of 35. Elsewhere it is refused, and nothing is lost.
+fn spread_rooms(dir: &Path) {
+    let Ok(folder) = std::fs::File::open(dir) else { return };
+    if let Ok(flags) = rustix::fs::ioctl_getflags(&folder) {
+        let _ = rustix::fs::ioctl_setflags(&folder, flags | rustix::fs::IFlags::TOPDIR);
+    }
+}
+
 /// Whoever owns the folder above can exchange what lies in it under our hands.
 fn refuse_foreign(base: &Path) -> Result<()> {
     let owner = base.metadata().map_err(Error::from)?.uid();
@@ -192,7 +206,8 @@ mod tests {
         let user = User::choose(None).expect("user");
         let scratch = Scratch::create(&base.path().join("new/scratch"), "run-1", &user).expect("create");
         let room = scratch.room("a/../b \u{e9} with a very long name indeed").expect("room");
-        assert_eq!(room.path().file_name().and_then(|n| n.to_str()), Some("1-a----b---with-a-very-lon"));
+        let name = room.path().file_name().and_then(|n| n.to_str()).expect("name");
+        assert!(name.starts_with("1-a----b---with-a-very-lon-") && name.len() < 32, "{name}");
         let meta = room.path().metadata().expect("metadata");
         assert_eq!((meta.mode() & 0o7777, meta.uid()), (0o700, user.uid()));
         assert_eq!(scratch.dir().metadata().expect("metadata").mode() & 0o7777, 0o711);

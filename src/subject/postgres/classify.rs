@@ -107,6 +107,7 @@ const SIGNS: &[(Class, &[&str])] = &[
             "did not find magic string",
             "does not appear to be a valid archive",
             "input file is too short",
+            "appears to be a text format dump",
             "could not find block ID",
             "found unexpected block ID",
             "unrecognized data block type",
@@ -129,7 +130,7 @@ const SIGNS: &[(Class, &[&str])] = &[
         &[
             "is not available",
             "could not open extension control file",
-            "could not access file \"$libdir",
+            "could not access file \"",
             "has no installation script nor update path",
             "must be loaded via",
         ],
@@ -358,5 +359,171 @@ fn overall(tool: &str, errors: usize, exit: ExitStatus) -> Outcome {
         0 => Outcome::new(RESTORE, Status::Error, format!("{tool} ended with {exit}")),
         1 => Outcome::new(RESTORE, Status::Fail, format!("{tool} finished, but one statement of the dump failed")),
         n => Outcome::new(RESTORE, Status::Fail, format!("{tool} finished, but {n} statements of the dump failed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::path::Path;
+
+    const FAILED: i32 = 1 << 8;
+
+    /// What the recorded runs must come to: the class that decides, and whether the restore stops there.
+    const RECORDED: &[(&str, Class, bool)] = &[
+        ("pg_restore-cut_half", CorruptArchive, true),
+        ("pg_restore-cut_half_j2", CorruptArchive, true),
+        ("pg_restore-cut_last_byte", CorruptArchive, true),
+        ("pg_restore-cut_in_toc", CorruptArchive, true),
+        ("pg_restore-flip_data", CorruptArchive, true),
+        ("pg_restore-flip_data_j2", CorruptArchive, true),
+        ("pg_restore-flip_toc", CorruptArchive, true),
+        ("pg_restore-int_size", CorruptArchive, true),
+        ("pg_restore-not_an_archive", CorruptArchive, true),
+        ("pg_restore-text_dump", CorruptArchive, true),
+        ("pg_restore-newer_archive", TooNew, true),
+        ("pg_restore-missing_extension", MissingExtension, true),
+        ("pg_restore-missing_role", MissingRole, true),
+        ("pg_restore-no_server", ServerGone, true),
+        ("pg_restore-bad_integer", InvalidData, false),
+        ("pg_restore-bad_utf8", InvalidData, false),
+        ("pg_restore-duplicate_key", ConstraintViolated, false),
+        ("pg_restore-foreign_key", ConstraintViolated, false),
+        ("pg_restore-unknown_type", Rejected, false),
+        ("psql-cut_in_copy", InvalidData, true),
+        ("psql-cut_in_statement", SyntaxError, true),
+        ("psql-disk_full", DiskFull, true),
+        ("psql-duplicate_key", ConstraintViolated, true),
+        ("psql-insert", Rejected, true),
+        ("psql-invalid_command", SyntaxError, true),
+        ("psql-lost_column", InvalidData, true),
+        ("psql-missing_collation", MissingLocale, true),
+        ("psql-missing_language", MissingLanguage, true),
+        ("psql-missing_library", MissingExtension, true),
+        ("psql-missing_locale", MissingLocale, true),
+        ("psql-missing_role", MissingRole, true),
+        ("psql-missing_table", Rejected, true),
+        ("psql-missing_tablespace", MissingTablespace, true),
+        ("psql-permission", PermissionDenied, true),
+        ("psql-quote", SyntaxError, true),
+        ("psql-server_killed", ServerGone, true),
+        ("psql-syntax", SyntaxError, true),
+        ("psql-terminated", ServerGone, true),
+        ("psql-unknown_setting", UnknownSetting, true),
+    ];
+
+    fn lines(text: &str) -> KeptLines {
+        KeptLines { lines: text.lines().map(str::to_owned).collect(), left_out: 0 }
+    }
+
+    fn recorded(name: &str) -> KeptLines {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stderr");
+        lines(&std::fs::read_to_string(folder.join(format!("{name}.txt"))).expect(name))
+    }
+
+    fn failed(said: &KeptLines) -> Judgement {
+        judge("pg_restore", said, ExitStatus::from_raw(FAILED), false)
+    }
+
+    #[test]
+    fn recorded_runs_are_blamed_on_the_right_one() {
+        for (name, class, stops) in RECORDED {
+            let Judgement { log, outcomes, stop } = failed(&recorded(name));
+            assert!(log.iter().any(|line| line.class == class.name()), "{name}: {log:#?}");
+            assert_eq!(stop.is_some(), *stops, "{name}: {stop:#?}");
+            if let Some(stop) = &stop {
+                assert_eq!(stop.blame, class.blame(false), "{name}: {stop:#?}");
+                assert!(stop.message.starts_with(&class.title()), "{name}: {stop:#?}");
+                assert!(stop.hint.is_some() && !stop.evidence.is_empty(), "{name}");
+            } else {
+                let check = format!("restore: {}", class.title());
+                let outcome = outcomes.iter().find(|outcome| outcome.check == check).expect(name);
+                assert_eq!(outcome.status, Status::Fail, "{name}");
+                assert_eq!(outcomes.first().map(|o| (o.check.as_str(), o.status)), Some((RESTORE, Status::Fail)), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_recorded_run_is_judged_above() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stderr");
+        for entry in folder.read_dir().expect("fixtures") {
+            let name = entry.expect("entry").file_name().into_string().expect("UTF-8");
+            let Some(name) = name.strip_suffix(".txt").filter(|name| *name != "pg_restore-ok") else { continue };
+            assert!(RECORDED.iter().any(|(recorded, _, _)| *recorded == name), "{name} is recorded but not judged");
+        }
+    }
+
+    #[test]
+    fn no_value_of_the_data_is_repeated() {
+        for (name, _, _) in RECORDED {
+            let judged = format!("{:?}", failed(&recorded(name)));
+            for value in ["user number", "secret value", "(4)", "9999", "1679091c5a880faf6fb5e6087eb1b2dc"] {
+                assert!(!judged.contains(value), "{name} repeats {value}: {judged}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_clean_run_passes_and_a_warning_warns() {
+        let ok = judge("pg_restore", &recorded("pg_restore-ok"), ExitStatus::from_raw(0), false);
+        assert!(ok.stop.is_none() && ok.log.is_empty());
+        assert_eq!(ok.outcomes, [Outcome::new(RESTORE, Status::Pass, "pg_restore finished without an error")]);
+        let said = lines("pg_restore: warning: line ignored: x\npg_restore: error: nonsense");
+        let clean = lines("psql:/x/y.sql:3: WARNING:  column \"a\" has type \"unknown\"");
+        let warned = judge("psql", &clean, ExitStatus::from_raw(0), false);
+        let outcomes: Vec<_> = warned.outcomes.iter().map(|o| (o.check.as_str(), o.status)).collect();
+        assert_eq!(outcomes, [(RESTORE, Status::Pass), ("restore: warning", Status::Warn)]);
+        assert_ne!(judge("pg_restore", &said, ExitStatus::from_raw(0), false).outcomes[0].status, Status::Pass);
+    }
+
+    #[test]
+    fn the_environment_explains_what_follows_from_it() {
+        let said = lines(
+            "pg_restore: error: could not execute query: ERROR:  extension \"postgis\" is not available\n\
+             pg_restore: error: could not execute query: ERROR:  type \"public.geometry\" does not exist\n\
+             pg_restore: error: COPY failed for table \"a\": ERROR:  insert violates foreign key constraint \"b\"\n\
+             pg_restore: warning: errors ignored on restore: 3",
+        );
+        let stop = failed(&said).stop.expect("stops");
+        assert_eq!(
+            (stop.blame, stop.message.as_str()),
+            (Blame::Harness, "missing extension: extension \"postgis\" is not available")
+        );
+        let corrupt = lines(
+            "pg_restore: error: could not execute query: ERROR:  role \"a\" does not exist\n\
+             pg_restore: error: could not uncompress data: incorrect data check",
+        );
+        assert_eq!(failed(&corrupt).stop.expect("stops").blame, Blame::Backup);
+    }
+
+    #[test]
+    fn what_a_newer_server_refuses_is_not_held_against_the_backup() {
+        let said = lines("psql:/x/y.sql:3: ERROR:  function public.f() does not exist");
+        for (other_major, blame) in [(false, Blame::Backup), (true, Blame::Harness)] {
+            let stop = judge("psql", &said, ExitStatus::from_raw(3 << 8), other_major).stop.expect("stops");
+            assert_eq!(stop.blame, blame);
+        }
+    }
+
+    #[test]
+    fn a_value_that_looks_like_a_sign_is_none() {
+        let said = lines(
+            "psql:/x/y.sql:3: ERROR:  invalid input syntax for type integer: \"No space left on device\"\n\
+             CONTEXT:  COPY t, line 1, column a: \"No space left on device\"",
+        );
+        assert_eq!(failed(&said).stop.expect("stops").blame, Blame::Backup);
+    }
+
+    #[test]
+    fn a_tool_that_was_killed_or_is_silent_is_ours() {
+        for status in [9, FAILED] {
+            let stop = judge("pg_restore", &KeptLines::default(), ExitStatus::from_raw(status), false).stop.expect("stops");
+            assert_eq!(stop.blame, Blame::Harness, "{status}");
+        }
+        let restrict = lines("psql:/x/y.sql:5: error: invalid command \\restrict");
+        let stop = failed(&restrict).stop.expect("stops");
+        assert!(stop.blame == Blame::Harness && stop.message.starts_with("too new"), "{stop:?}");
     }
 }

@@ -23,6 +23,9 @@ const HINT_FORMATS: &str = "Make the dump with `pg_dump -Fc` (best) or as plain 
 /// No entry of the table of contents is shorter: 15 numbers and strings of at least two bytes each.
 const SHORTEST_ENTRY: u64 = 30;
 
+/// A header holds a name of at most 63 bytes, two versions and a few numbers.
+const LONGEST_HEADER: u64 = 1024;
+
 /// Reads what a payload says of itself.
 ///
 /// # Errors
@@ -62,7 +65,11 @@ fn form(head: &[u8]) -> Form {
 }
 
 fn archive(head: &[u8], size: u64) -> Result<Facts> {
-    let cut = || Error::backup("the archive is cut short within its header");
+    // More bytes than any header has: then it is its lengths that are wrong.
+    let cut = || match size {
+        ..LONGEST_HEADER => Error::backup("the archive is cut short within its header"),
+        _ => damaged("its lengths cannot be"),
+    };
     let mut reader = Reader { rest: head.get(MAGIC.len()..).ok_or_else(cut)?, int_size: 4 };
     let (major, minor, _revision) = (reader.byte(), reader.byte(), reader.byte());
     let (Some(major), Some(minor)) = (major, minor) else { return Err(cut()) };
@@ -70,15 +77,14 @@ fn archive(head: &[u8], size: u64) -> Result<Facts> {
         return Err(cut());
     };
     if major != 1 || minor < 10 || !(1..=8).contains(&int_size) || !(1..=8).contains(&offset_size) {
-        return Err(Error::backup("the archive's header is damaged: its version or its integer sizes cannot be"));
+        return Err(damaged("its version or its integer sizes cannot be"));
     }
     refuse_other_formats(format)?;
     reader.int_size = usize::from(int_size);
     let header = reader.header(minor).ok_or_else(cut)?;
     // A changed byte here, or line feeds that a text-mode transfer changed, and pg_restore restores nothing without a word.
     if header.entries <= 0 || header.entries.unsigned_abs().saturating_mul(SHORTEST_ENTRY) > size {
-        let message = format!("the archive's header is damaged: {} TOC entries in {size} bytes cannot be", header.entries);
-        return Err(Error::backup(message).hint("Look for a transfer in text mode on the way to the store."));
+        return Err(damaged(&format!("{} TOC entries in {size} bytes cannot be", header.entries)));
     }
     Ok(header.facts(major, minor))
 }
@@ -88,8 +94,13 @@ fn refuse_other_formats(format: u8) -> Result<()> {
         1 => Ok(()),
         3 => Err(Error::harness("this is toc.dat, a part of a directory-format dump (pg_dump -Fd), which is not supported yet")
             .hint(HINT_FORMATS)),
-        other => Err(Error::backup(format!("the archive's header is damaged: there is no format {other}"))),
+        other => Err(damaged(&format!("there is no format {other}"))),
     }
+}
+
+fn damaged(how: &str) -> Error {
+    Error::backup(format!("the archive's header is damaged: {how}"))
+        .hint("Look for a transfer in text mode on the way to the store.")
 }
 
 /// A custom archive's header behind its fixed bytes.
@@ -326,7 +337,7 @@ mod tests {
     fn cut_at_any_byte_a_header_is_a_broken_backup() {
         let whole = header(14, 42);
         for end in MAGIC.len()..whole.len() {
-            let error = read(&whole[..end], 100_000).expect_err("cut");
+            let error = read(&whole[..end], end as u64).expect_err("cut");
             assert_eq!(error.blame, Blame::Backup, "cut at {end}");
             assert_eq!(error.message, "the archive is cut short within its header");
         }

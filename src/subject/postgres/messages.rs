@@ -20,9 +20,9 @@ pub enum Level {
 pub struct Message {
     /// How bad it is.
     pub level: Level,
-    /// Its first line without the tool's name.
+    /// Its first line without the tool's name, values left out.
     pub text: String,
-    /// Its detail and the like, as they came.
+    /// What the server or the tool adds to it, values left out: the rest of a statement or of a row could say anything.
     details: Vec<String>,
     /// Its lines for the report, values left out.
     pub lines: Vec<String>,
@@ -36,9 +36,6 @@ static HEAD: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!("{tool}(?:{level}:  ?)?(?P<text>.*)$")).expect("a valid pattern")
 });
 
-/// Labels of lines that belong to the message above.
-const LABELS: [&str; 7] = ["DETAIL:", "HINT:", "CONTEXT:", "LINE ", "QUERY:", "STATEMENT:", "Command was:"];
-
 impl Message {
     /// Whether the message or its details contain this.
     #[must_use]
@@ -49,8 +46,8 @@ impl Message {
     /// Its first line for people: without the tool's and the server's prefixes, values left out.
     #[must_use]
     pub fn headline(&self) -> String {
-        let text = scrub::line(&self.text);
-        let server = text.split("ERROR:  ").last().unwrap_or(&text);
+        let text = &self.text;
+        let server = text.split("ERROR:  ").last().unwrap_or(text);
         let table = text.strip_prefix("COPY failed for table ").and_then(|rest| rest.split(": ").next());
         table.map_or_else(|| server.to_owned(), |table| format!("table {table}: {server}"))
     }
@@ -90,7 +87,7 @@ fn head(line: &str) -> Option<Message> {
         Some(number) => format!("psql: line {}: {word}: {text}", number.as_str()),
         None => line.to_owned(),
     };
-    Some(Message { level, text: text.to_owned(), details: Vec::new(), lines: vec![scrub::line(&shown)] })
+    Some(Message { level, text: scrub::line(text), details: Vec::new(), lines: vec![scrub::line(&shown)] })
 }
 
 fn level_of(word: &str) -> Level {
@@ -107,16 +104,19 @@ fn is_detail(line: &str) -> bool {
 
 /// A line before any message: of the loader, of a library.
 fn loose(line: &str) -> Message {
-    Message { level: Level::Error, text: line.to_owned(), details: Vec::new(), lines: vec![scrub::line(line)] }
+    Message { level: Level::Error, text: scrub::line(line), details: Vec::new(), lines: vec![scrub::line(line)] }
 }
 
 impl Message {
     fn more(&mut self, line: &str) {
-        self.details.push(line.to_owned());
-        let indented = line.starts_with('\t');
-        // The rest of a statement or of a row shows values, so only labelled lines are shown.
-        if indented || is_detail(line) || LABELS.iter().any(|label| line.starts_with(label)) {
-            self.lines.push(scrub::line(line));
+        let shown = scrub::line(line);
+        let of_the_server = ["PANIC:", "FATAL:", "WARNING:"].iter().any(|label| line.starts_with(label));
+        if is_detail(line) || of_the_server || line.starts_with('\t') || ["DETAIL:", "HINT:"].iter().any(|l| line.starts_with(l))
+        {
+            self.details.push(shown.clone());
+            self.lines.push(shown);
+        } else if ["CONTEXT:", "LINE ", "QUERY:", "STATEMENT:", "Command was:"].iter().any(|label| line.starts_with(label)) {
+            self.lines.push(shown);
         }
     }
 }

@@ -1,0 +1,122 @@
+//! A place to try things in: scratch, a runtime, real servers and real dumps.
+
+use assay::run::progress::Progress;
+use assay::runtime::local::{Instance, LocalRuntime, Room, Scratch};
+use assay::runtime::{Call, Recipe};
+use assay::scenario::RuntimeSettings;
+use assay::secret::Secrets;
+use assay::subject::postgres::{Postgres, PostgresSpec};
+use assay::subject::{Facts, HEAD, Payload, Restored, Subject};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tokio_postgres::{Client, NoTls};
+
+/// Gone when it is dropped, with everything that was started in it.
+pub struct Lab {
+    pub runtime: LocalRuntime,
+    pub scratch: Scratch,
+    base: tempfile::TempDir,
+}
+
+/// A folder that every user can go through, with a short path.
+pub fn open_folder() -> tempfile::TempDir {
+    let dir = tempfile::Builder::new().prefix("assay-").tempdir_in("/tmp").expect("a temporary folder");
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    dir
+}
+
+/// A runtime for tests: two processors, little memory, a cache that all tests share.
+pub fn runtime() -> LocalRuntime {
+    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), ..RuntimeSettings::default() };
+    let runtime = LocalRuntime::new(&settings, &Secrets::default()).expect("a runtime");
+    runtime.with_cache(Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")))
+}
+
+/// A recipe for a server of whichever version is there.
+pub fn recipe() -> Box<dyn Recipe> {
+    subject().recipe(&Facts::default())
+}
+
+pub fn subject() -> Postgres {
+    Postgres::new(PostgresSpec::default())
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        let base = open_folder();
+        let runtime = runtime();
+        let scratch = Scratch::create(base.path(), "run", runtime.user()).expect("scratch");
+        Self { runtime, scratch, base }
+    }
+
+    pub fn base(&self) -> &Path {
+        self.base.path()
+    }
+
+    pub async fn start(&self) -> Server {
+        let room = self.scratch.room("server").expect("room");
+        let instance = self.runtime.start(&*recipe(), room.path()).await.expect("a server");
+        Server { instance, room }
+    }
+
+    /// Restores bytes as a scenario does: inspect, choose a server, start it, restore.
+    pub async fn restore(&self, dump: &[u8]) -> assay::error::Result<Proof> {
+        let room = self.scratch.room("restore")?;
+        let path = room.path().join("payload");
+        std::fs::write(&path, dump).expect("write the payload");
+        let payload = Payload { path, size: dump.len() as u64, head: dump[..dump.len().min(HEAD)].to_vec() };
+        let subject = subject();
+        let facts = subject.inspect(&payload)?;
+        let instance = self.runtime.start(&*subject.recipe(&facts), room.path()).await?;
+        let (events, _) = tokio::sync::mpsc::unbounded_channel();
+        let restored = subject.restore(&payload, &facts, &instance, &Progress::new("test", events)).await?;
+        Ok(Proof { facts, restored, instance, room })
+    }
+}
+
+/// A server with a database of its own to fill and to dump.
+pub struct Server {
+    pub instance: Instance,
+    pub room: Room,
+}
+
+/// A restored dump.
+pub struct Proof {
+    pub facts: Facts,
+    pub restored: Restored,
+    pub instance: Instance,
+    pub room: Room,
+}
+
+/// A connection to one of an instance's databases.
+pub async fn connect(instance: &Instance, database: &str) -> Client {
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(&instance.place().socket).user("postgres").password(instance.password().expose()).dbname(database);
+    let (client, connection) = config.connect(NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+impl Server {
+    /// Makes a database and fills it.
+    pub async fn fill(&self, database: &str, sql: &str) {
+        let server = connect(&self.instance, "postgres").await;
+        server.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE template0")).await.expect("a database");
+        connect(&self.instance, database).await.batch_execute(sql).await.expect("its content");
+    }
+
+    /// A dump of a database by the real `pg_dump`.
+    pub async fn dump(&self, database: &str, options: &[&str]) -> Vec<u8> {
+        let file: PathBuf = self.room.path().join(format!("{database}{}.dump", options.concat()));
+        let call = Call::new("pg_dump")
+            .args(options.iter().copied())
+            .args(["-U", "postgres", "-d", database, "-f"])
+            .arg(&file)
+            .arg("-h")
+            .arg(&self.instance.place().socket)
+            .secret_env("PGPASSWORD", self.instance.password());
+        let run = self.instance.run(&call).await.expect("pg_dump");
+        assert!(run.exit.success(), "{:?}", run.stderr);
+        std::fs::read(file).expect("the dump")
+    }
+}

@@ -1,0 +1,275 @@
+//! Real dumps through the real tools: healthy ones come back whole, broken ones are blamed on the right one.
+
+use crate::lab::{Lab, Proof, Server, connect, subject};
+use assay::census::Census;
+use assay::check::Status;
+use assay::error::{Blame, Error};
+use assay::scenario::SqlCheck;
+use assay::subject::{Subject, Wanted};
+use std::time::{Duration, Instant};
+
+const CONTENT: &str = include_str!("../fixtures/content.sql");
+const QUOTED: &str = "Strange Names.Some \"quoted\" Table";
+
+async fn shop(lab: &Lab) -> Server {
+    let server = lab.start().await;
+    server.fill("shop", CONTENT).await;
+    server
+}
+
+async fn census(proof: &Proof, wanted: &[(&str, &str)]) -> Census {
+    let newest = wanted.iter().map(|(group, field)| ((*group).to_owned(), (*field).to_owned())).collect();
+    subject().census(&proof.restored, &proof.instance, &Wanted { newest }).await.expect("a census")
+}
+
+fn assert_whole(census: &Census, format: &str) {
+    let rows: Vec<(&str, u64)> = census.groups.iter().map(|group| (group.name.as_str(), group.count)).collect();
+    let expected = [
+        (QUOTED, 2),
+        ("public.child", 2),
+        ("public.empty", 0),
+        ("public.events_2025", 31),
+        ("public.events_2026", 69),
+        ("public.messages", 2002),
+        ("public.parent", 1),
+        ("public.per_user", 300),
+        ("public.users", 300),
+    ];
+    assert_eq!(rows, expected, "{format}");
+    for (kind, count) in [
+        ("constraints", 6),
+        ("extensions", 0),
+        ("functions", 1),
+        ("indexes", 5),
+        ("large_objects", 2),
+        ("materialized_views", 2),
+        ("policies", 1),
+        ("schemas", 2),
+        ("sequences", 3),
+        ("triggers", 1),
+        ("types", 2),
+        ("views", 1),
+    ] {
+        assert_eq!(census.count_of(kind), Some(count), "{kind} in {format}: {:?}", census.inventory);
+    }
+}
+
+#[tokio::test]
+async fn every_format_comes_back_whole() {
+    let lab = Lab::new();
+    let server = shop(&lab).await;
+    for (format, options) in [("custom", &["-Fc"][..]), ("custom", &["-Fc", "-Z0"]), ("plain", &[]), ("plain", &["--inserts"])] {
+        let proof = lab.restore(&server.dump("shop", options).await).await.expect("restored");
+        assert_eq!(proof.facts.format, format);
+        assert!(proof.facts.get("dumped from").is_some_and(|from| from.starts_with(&server.instance.installation().version)));
+        let outcomes: Vec<_> = proof.restored.outcomes.iter().map(|o| (o.check.as_str(), o.status)).collect();
+        assert_eq!(outcomes, [("restore", Status::Pass)], "{options:?}: {:?}", proof.restored.log);
+        assert_whole(&census(&proof, &[]).await, &format!("{options:?}"));
+        let call = &proof.restored.tools.first().expect("a tool").call;
+        assert!(!call.contains(proof.instance.password().expose()), "{call}");
+        proof.instance.stop().await.expect("a clean end");
+    }
+}
+
+#[tokio::test]
+async fn the_newest_times_are_the_columns_own() {
+    let lab = Lab::new();
+    let proof = lab.restore(&shop(&lab).await.dump("shop", &["-Fc"]).await).await.expect("restored");
+    let wanted = [
+        ("public.users", "created_at"),
+        ("public.users", "born"),
+        ("public.users", "name"),
+        ("public.users", "created"),
+        ("public.messages", "sent"),
+        ("public.empty", "at"),
+        (QUOTED, "It's When"),
+        ("public.nothing", "at"),
+    ];
+    let census = census(&proof, &wanted).await;
+    let newest = |group: &str, field: &str| {
+        let found = census.group(group).expect(group).newest.iter().find(|newest| newest.field == field);
+        found.map(|newest| newest.time.map(|time| time.to_string()))
+    };
+    let time = |text: &str| Some(Some(text.to_owned()));
+    assert_eq!(newest("public.users", "created_at"), time("2026-11-13T12:00:00Z"));
+    assert_eq!(newest("public.users", "born"), time("2000-10-27T00:00:00Z"));
+    assert_eq!(newest("public.messages", "sent"), time("2026-11-20T11:59:00Z"));
+    assert_eq!(newest("public.empty", "at"), Some(None));
+    assert_eq!(newest(QUOTED, "It's When"), time("2026-11-03T02:05:06.789012Z"));
+    // What is no time column has none, and the census says which ones there are.
+    assert_eq!((newest("public.users", "name"), newest("public.users", "created")), (None, None));
+    let columns = census.inventory.iter().find(|kind| kind.kind == "time_columns").expect("time columns");
+    let users: Vec<&str> = columns.members.iter().map(String::as_str).filter(|name| name.starts_with("public.users.")).collect();
+    assert_eq!(users, ["public.users.born", "public.users.created_at"]);
+}
+
+/// Restores a broken dump, which must not work out.
+async fn blamed(lab: &Lab, what: &str, dump: &[u8]) -> Error {
+    match lab.restore(dump).await {
+        Err(error) => error,
+        Ok(proof) => panic!("{what} was restored: {:?}", proof.restored.outcomes),
+    }
+}
+
+fn replaced(dump: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let at = dump.windows(from.len()).position(|window| window == from.as_bytes());
+    let at = at.unwrap_or_else(|| panic!("{from} is not in the dump"));
+    [&dump[..at], to.as_bytes(), &dump[at + from.len()..]].concat()
+}
+
+#[tokio::test]
+async fn damage_is_the_backups() {
+    let lab = Lab::new();
+    let server = shop(&lab).await;
+    let gzip = server.dump("shop", &["-Fc"]).await;
+    let plain = server.dump("shop", &[]).await;
+    let crlf: Vec<u8> = gzip.iter().flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] }).collect();
+    let flipped = |at: usize| {
+        let mut dump = gzip.clone();
+        dump[at] ^= 0x10;
+        dump
+    };
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("cut in half", gzip[..gzip.len() / 2].to_vec(), "corrupt archive"),
+        ("without its last byte", gzip[..gzip.len() - 1].to_vec(), "corrupt archive"),
+        ("cut in its header", gzip[..30].to_vec(), "the archive is cut short within its header"),
+        ("one bit in the rows", flipped(gzip.len() * 3 / 4), "corrupt archive"),
+        ("sent as text", crlf, "the archive's header is damaged"),
+        ("empty", Vec::new(), "this is no PostgreSQL dump but an empty file"),
+        ("a web page", b"<!DOCTYPE html><p>Sign in".to_vec(), "this is no PostgreSQL dump but an HTML page"),
+        ("plain, cut in half", plain[..plain.len() / 2].to_vec(), "the dump is cut short"),
+        ("plain, without its last lines", plain[..plain.len() - 200].to_vec(), "the dump is cut short"),
+        ("plain, a row damaged", replaced(&plain, "\n7\tuser 7\t", "\n7 user 7\t"), "invalid data"),
+        ("plain, a statement lost", replaced(&plain, "CREATE TABLE public.users (", "("), "syntax error"),
+    ];
+    for (what, dump, message) in cases {
+        let error = blamed(&lab, what, &dump).await;
+        assert_eq!(error.blame, Blame::Backup, "{what}: {error:?}");
+        assert!(error.message.starts_with(message), "{what}: {error:?}");
+        assert!(!format!("{error:?}").contains("user 7"), "{what} shows a value: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_break_their_constraints_are_findings_and_the_rest_is_measured() {
+    let lab = Lab::new();
+    let raw = shop(&lab).await.dump("shop", &["-Fc", "-Z0"]).await;
+    let proof = lab.restore(&replaced(&raw, "8\tuser 8\t", "7\tuser 8\t")).await.expect("restored as far as it goes");
+    let outcome = proof.restored.outcomes.iter().find(|o| o.check == "restore: constraint violated").expect("a finding");
+    assert_eq!(outcome.status, Status::Fail);
+    assert_eq!(proof.restored.outcomes[0].status, Status::Fail);
+    assert!(proof.restored.log.iter().any(|line| line.class == "constraint_violated"), "{:?}", proof.restored.log);
+    assert_eq!(census(&proof, &[]).await.count_of("public.users"), Some(300));
+}
+
+#[tokio::test]
+async fn what_this_machine_lacks_is_not_the_backups() {
+    let lab = Lab::new();
+    let server = lab.start().await;
+    let content = "CREATE EXTENSION hstore; CREATE TABLE t (h hstore); INSERT INTO t VALUES ('a=>1'); \
+                   CREATE ROLE alice; CREATE TABLE hers (id int); ALTER TABLE hers OWNER TO alice";
+    server.fill("shop", content).await;
+    let custom = server.dump("shop", &["-Fc"]).await;
+    let plain = server.dump("shop", &[]).await;
+
+    // Owners are not restored, so the healthy twin needs no alice.
+    let proof = lab.restore(&custom).await.expect("restored");
+    let census = census(&proof, &[]).await;
+    assert_eq!(
+        (census.count_of("extensions"), census.count_of("functions"), census.count_of("rows")),
+        (Some(1), Some(0), Some(1))
+    );
+
+    let text = String::from_utf8_lossy(&custom).contains("hstore");
+    assert!(text, "the table of contents is not compressed");
+    let mut renamed = custom;
+    while renamed.windows(6).any(|window| window == b"hstore") {
+        renamed = replaced(&renamed, "hstore", "hstorx");
+    }
+    let created = server.dump("shop", &["--create"]).await;
+    let tar = server.dump("shop", &["-Ft"]).await;
+    let setting = replaced(&plain, "SET lock_timeout = 0;", "SET lock_timeout = 0;\nSET transaction_timeout = 0;");
+    for (what, dump, message) in [
+        ("an extension", renamed, "missing extension: extension \"hstorx\" is not available"),
+        ("a role", plain, "missing role: role \"alice\" does not exist"),
+        ("a newer server", setting, "unknown setting"),
+        ("a dump with --create", created, "a plain dump that creates its own database (pg_dump --create) is not supported yet"),
+        ("a tar dump", tar, "a tar-format dump (pg_dump -Ft) is not supported yet"),
+    ] {
+        let error = blamed(&lab, what, &dump).await;
+        assert_eq!(error.blame, Blame::Harness, "{what}: {error:?}");
+        assert!(error.message.starts_with(message) && error.hint.is_some(), "{what}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dump_is_foreign_code_and_runs_without_rights() {
+    let lab = Lab::new();
+    let script = "\\! id -u > ran_as\n\\! cat /proc/self/environ | tr '\\0' '\\n' | cut -d= -f1 | sort | tr '\\n' ' ' > environment\n\
+                  CREATE TABLE t AS SELECT 1;\n";
+    let proof = lab.restore(format!("SELECT 1;\n{script}").as_bytes()).await.expect("restored");
+    let read = |name: &str| std::fs::read_to_string(proof.room.path().join(name)).expect(name);
+    assert_eq!(read("ran_as").trim(), lab.runtime.user().uid().to_string());
+    for name in read("environment").split_whitespace() {
+        let known = ["HOME", "LANG", "LC_ALL", "PATH", "PWD", "TZ", "SHLVL", "OLDPWD", "_"].contains(&name);
+        assert!(known || name.starts_with("PG"), "{name} was handed to foreign code");
+    }
+}
+
+fn question(query: &str) -> SqlCheck {
+    let expect = "= 0".parse().expect("an expectation");
+    SqlCheck { name: query.to_owned(), query: query.to_owned(), expect, timeout: Duration::from_secs(20) }
+}
+
+#[tokio::test]
+async fn a_question_has_one_value_and_only_reads() {
+    let lab = Lab::new();
+    let server = lab.start().await;
+    let sneak = "CREATE TABLE t (id int, name text); INSERT INTO t VALUES (1, 'Ann'), (2, NULL); \
+                 CREATE FUNCTION sneak() RETURNS int LANGUAGE sql AS $$ DELETE FROM t RETURNING 1 $$";
+    server.fill("shop", sneak).await;
+    let proof = lab.restore(&server.dump("shop", &["-Fc"]).await).await.expect("restored");
+    let subject = subject();
+    let ask = async |query: &str| subject.query(&proof.restored, &proof.instance, &question(query)).await;
+    for (query, value) in [
+        ("select count(*) from t", Some("2")),
+        ("select name from t where id = 1", Some("Ann")),
+        ("select name from t where id = 2", None),
+        ("select name from t where id = 3", None),
+        ("select true", Some("t")),
+        ("select timestamptz '2026-11-21 01:00+01'", Some("2026-11-21 00:00:00+00")),
+        ("select array[1, 2]", Some("{1,2}")),
+        ("values (1);", Some("1")),
+        ("select 7; -- of course", Some("7")),
+    ] {
+        assert_eq!(ask(query).await.expect(query).as_deref(), value, "{query}");
+    }
+    for (query, message) in [
+        ("select id from t", "the query returns more than one row, one value is expected"),
+        ("select 1, 2", "the query returns 2 columns, one value is expected"),
+        ("select 1; select 2", "the server refuses the query: cannot insert multiple commands into a prepared statement"),
+        ("commit", "the query returns no value"),
+        ("commit; delete from t", "the server refuses the query: cannot insert multiple commands into a prepared statement"),
+        ("delete from t returning id", "the server refuses the query: "),
+        ("with d as (delete from t returning id) select * from d", "the server refuses the query: "),
+        ("select sneak()", "the server refuses the query: cannot execute DELETE in a read-only transaction"),
+        ("select set_config('transaction_read_only', 'off', false)", "the server refuses the query: "),
+        ("select nme from t", "the server refuses the query: column \"nme\" does not exist (at character 8)"),
+        ("select $1::int", "the query has parameters"),
+        ("", "the query returns no value"),
+    ] {
+        let error = ask(query).await.expect_err(query);
+        assert_eq!(error.blame, Blame::Scenario, "{query}: {error:?}");
+        assert!(error.message.starts_with(message), "{query}: {error:?}");
+    }
+    let error = ask("select name::int from t where id = 1").await.expect_err("no number");
+    assert!(!format!("{error:?}").contains("Ann"), "{error:?}");
+    let client = connect(&proof.instance, &proof.restored.database).await;
+    assert_eq!(client.query_one("SELECT count(*) FROM t", &[]).await.expect("count").get::<_, i64>(0), 2);
+
+    let slow = SqlCheck { timeout: Duration::from_millis(100), ..question("select pg_sleep(60)") };
+    let began = Instant::now();
+    let error = subject.query(&proof.restored, &proof.instance, &slow).await.expect_err("too slow");
+    assert_eq!((error.blame, error.message.as_str()), (Blame::Harness, "the query took longer than 100ms"));
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
