@@ -111,7 +111,7 @@ impl Part {
         }
         if self.received < wanted {
             let message = format!("the answer ended after {} of {wanted} bytes", self.received);
-            return Err(ReadError::Transient(Error::harness(message)));
+            return Err(ReadError::Transient(Error::harness(message).hint("Check the store's server and the network to it.")));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The integration tests: one binary, because linking takes longer than most of them; one file per subject.
 
-// These stand on the dumps that `assay demo` makes.
+// What stands on the demo: its dumps, and the S3 server that it brings.
 #[cfg(feature = "demo")]
 mod cli;
 mod golden;
@@ -13,3 +13,7 @@ mod runtime;
 mod signals;
 #[cfg(feature = "demo")]
 mod stage;
+#[cfg(feature = "demo")]
+mod store_faults;
+#[cfg(feature = "demo")]
+mod support;

@@ -55,7 +55,10 @@ fn parse(content_range: &str) -> Option<(Range<u64>, Option<u64>)> {
 pub(super) fn chunks(body: ByteStream, expected: u64, stall: Duration) -> Chunks {
     stream::unfold(Some((body, 0u64)), move |state| async move {
         let (mut body, received) = state?;
-        let broken = |message: String| Some((Err(ReadError::Transient(Error::harness(message))), None));
+        let broken = |message: String| {
+            let error = Error::harness(message).hint(super::failure::RAISE_WAITS);
+            Some((Err(ReadError::Transient(error)), None))
+        };
         match tokio::time::timeout(stall, body.next()).await {
             Err(_) => broken(format!("the store sent nothing for {}, after {received} of {expected} bytes", Span(stall))),
             Ok(None) => None,

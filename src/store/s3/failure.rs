@@ -9,6 +9,9 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error as StdError;
 use std::io::ErrorKind;
 
+/// What to do about a wait that was too long.
+pub(super) const RAISE_WAITS: &str = "Check the network to the store, or raise the store's limits for waiting.";
+
 /// The bucket and the server, as messages name them.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -208,7 +211,7 @@ where
         let hint = "Name `credentials` in assay.yaml, or set what the AWS SDK looks for: environment, profile, role.";
         return ReadError::Final(Error::harness(message).hint(hint));
     } else if matches!(error, SdkError::TimeoutError(_)) || says("timed out") || says("timeout") {
-        (format!("{server} does not answer in time"), "Check the network, or raise the limits of the waits.")
+        (format!("{server} does not answer in time"), RAISE_WAITS)
     } else if matches!(error, SdkError::ConstructionFailure(_)) {
         let message = format!("the request to {server} cannot be made ({})", root_cause(error));
         return ReadError::Final(Error::harness(message).hint("Check `endpoint`, `bucket` and `region` in assay.yaml."));

@@ -6,6 +6,9 @@ use crate::store::retry::Retry;
 use crate::store::{Object, ReadError};
 use crate::units::Span;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::EncodingType;
 use jiff::Timestamp;
@@ -69,9 +72,10 @@ impl<'a> Listing<'a> {
         // The server ignores `start-after` on the pages behind the first.
         let start_after = start_after.filter(|_| token.is_none()).map(|key| self.place.full_key(key));
         let request = request.set_start_after(start_after).set_continuation_token(token);
+        let request = request.customize().interceptor(WholePage);
         let Ok(result) = tokio::time::timeout(self.patience, request.send()).await else {
             let message = format!("{} did not finish its listing within {}", self.place.server, Span(self.patience));
-            return Err(ReadError::Transient(Error::harness(message)));
+            return Err(ReadError::Transient(Error::harness(message).hint(failure::RAISE_WAITS)));
         };
         result.map_err(|e| failure::list(&e, self.place))
     }
@@ -95,6 +99,29 @@ impl<'a> Listing<'a> {
     fn endless(&self, what: &str) -> Error {
         Error::harness(format!("the listing of {} does not end: {what}", self.place.location()))
             .hint("This is a fault of the store's server: update it, or look for a proxy or cache in front of it.")
+    }
+}
+
+/// Notices a page whose XML breaks off. The SDK takes what it could read for all there is, and the newest backup may be
+/// in what is missing.
+#[derive(Debug)]
+struct WholePage;
+
+impl Intercept for WholePage {
+    fn name(&self) -> &'static str {
+        "WholePage"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        let body = response.body().bytes().unwrap_or_default();
+        let whole = body.trim_ascii_end().ends_with(b"</ListBucketResult>");
+        if whole || !response.status().is_success() { Ok(()) } else { Err("the listing breaks off".into()) }
     }
 }
 
