@@ -2,9 +2,11 @@
 //! reader, outermost first, so that nothing is ever whole in memory.
 
 mod age;
+mod base64;
 mod gzip;
 pub mod magic;
 mod openssl_enc;
+mod pax;
 mod reader;
 mod tar;
 pub mod unpack;

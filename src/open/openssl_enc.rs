@@ -1,12 +1,12 @@
 //! `openssl enc`: `Salted__`, eight bytes of salt, ciphertext. Cipher, digest, key derivation and iterations are not in the
 //! file, and nothing authenticates it: a wrong key shows only in what comes out (`openssl-enc(1)`).
 
+use super::base64::Base64;
 use super::reader::{Input, Output, Peek, Source};
 use super::{Kdf, OpensslEnc, magic, not_a};
 use crate::error::{Error, Result};
 use crate::secret::Secrets;
 use openssl::asn1::Asn1Object;
-use openssl::base64::decode_block;
 use openssl::hash::MessageDigest;
 use openssl::pkcs5::{bytes_to_key, pbkdf2_hmac};
 use openssl::symm::{Cipher, Crypter, Mode};
@@ -173,65 +173,6 @@ impl Read for Decrypt {
         let n = self.ready.len().min(buf.len());
         buf[..n].copy_from_slice(&self.plain[self.ready.start..self.ready.start + n]);
         self.ready.start += n;
-        Ok(n)
-    }
-}
-
-/// `-a`: base64 in lines of 64, or in one.
-struct Base64<R> {
-    input: R,
-    text: Vec<u8>,
-    decoded: Vec<u8>,
-    given: usize,
-    padded: bool,
-}
-
-impl<R: Read> Base64<R> {
-    fn new(input: R) -> Self {
-        Self { input, text: Vec::new(), decoded: Vec::new(), given: 0, padded: false }
-    }
-
-    /// Decodes the next piece; `false` at the end.
-    fn advance(&mut self) -> io::Result<bool> {
-        let mut piece = [0; 16 << 10];
-        let n = self.input.read(&mut piece)?;
-        if n == 0 {
-            let cut = || Error::backup("the base64 text is cut short");
-            return if self.text.is_empty() { Ok(false) } else { Err(cut().into()) };
-        }
-        self.text.extend(piece[..n].iter().filter(|byte| !byte.is_ascii_whitespace()));
-        let whole = self.text.len() / 4 * 4;
-        let quads: Vec<u8> = self.text.drain(..whole).collect();
-        self.decode(&quads)?;
-        Ok(true)
-    }
-
-    /// `=` stands at the very end or nowhere.
-    fn decode(&mut self, quads: &[u8]) -> io::Result<()> {
-        let damaged = || Error::backup("the base64 text is damaged");
-        let body = quads.strip_suffix(b"==").or_else(|| quads.strip_suffix(b"=")).unwrap_or(quads);
-        if body.contains(&b'=') || (self.padded && !quads.is_empty()) {
-            return Err(damaged().into());
-        }
-        self.padded = body.len() < quads.len();
-        let text = std::str::from_utf8(quads).map_err(|_| damaged())?;
-        self.decoded = decode_block(text).map_err(|_| damaged())?;
-        self.given = 0;
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Base64<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.decoded.len() {
-            if !self.advance()? {
-                return Ok(0);
-            }
-        }
-        let rest = &self.decoded[self.given..];
-        let n = rest.len().min(buf.len());
-        buf[..n].copy_from_slice(&rest[..n]);
-        self.given += n;
         Ok(n)
     }
 }

@@ -3,6 +3,7 @@
 //! The `tar` crate reads the headers; its iterator borrows the archive and stops at the member's end, while we must hand
 //! out one owned reader that goes on to the archive's end.
 
+use super::pax::Extension;
 use super::reader::{Input, Output, Peek, Source};
 use super::{magic, not_a};
 use crate::error::{Error, Result};
@@ -53,7 +54,7 @@ fn find<R: Read>(archive: &mut Archive<R>, matcher: &GlobMatcher, glob: &str) ->
         if member.matches(matcher) {
             return member.into_file().map_err(io::Error::from);
         }
-        archive.skip(member.size + padding(member.size))?;
+        archive.skip_data(member.size)?;
         count += 1;
         if names.len() < NAMES_TOLD {
             names.push(member.name);
@@ -69,7 +70,8 @@ fn find<R: Read>(archive: &mut Archive<R>, matcher: &GlobMatcher, glob: &str) ->
 
 /// Bytes between the end of a member and the next block.
 const fn padding(size: u64) -> u64 {
-    size.next_multiple_of(BLOCK as u64) - size
+    let block = BLOCK as u64;
+    (block - size % block) % block
 }
 
 /// Whether the sum that stands in a header is that over its bytes.
@@ -142,7 +144,7 @@ impl<R: Read> Archive<R> {
                 EntryType::GNULongName => extension.path = Some(self.text(size)?),
                 EntryType::GNULongLink => extension.link = Some(self.text(size)?),
                 EntryType::XHeader => extension.read(&self.data(size)?)?,
-                EntryType::XGlobalHeader => self.skip(size + padding(size))?,
+                EntryType::XGlobalHeader => self.skip_data(size)?,
                 kind => return self.member(&header, kind, size, extension).map(Some),
             }
             extension.open = true;
@@ -208,48 +210,15 @@ impl<R: Read> Archive<R> {
         Ok(String::from_utf8_lossy(&data[..end]).into_owned())
     }
 
+    /// A member's data, up to the next header. A damaged header may tell any size.
+    fn skip_data(&mut self, size: u64) -> io::Result<()> {
+        self.skip(size.saturating_add(padding(size)))
+    }
+
     fn skip(&mut self, bytes: u64) -> io::Result<()> {
         let skipped = io::copy(&mut self.input.by_ref().take(bytes), &mut io::sink())?;
         if skipped == bytes { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
     }
-}
-
-/// What headers of their own say of the member behind them.
-#[derive(Default)]
-struct Extension {
-    open: bool,
-    path: Option<String>,
-    link: Option<String>,
-    size: Option<u64>,
-    sparse: bool,
-}
-
-impl Extension {
-    /// pax records: `LENGTH KEY=VALUE\n`, where the length counts the whole record and the value may hold anything.
-    fn read(&mut self, mut records: &[u8]) -> io::Result<()> {
-        while !records.is_empty() {
-            let (record, rest) =
-                split_record(records).ok_or_else(|| Error::backup("the tar archive is damaged: a pax header cannot be read"))?;
-            records = rest;
-            let Some(equals) = record.iter().position(|byte| *byte == b'=') else { continue };
-            let value = String::from_utf8_lossy(&record[equals + 1..]);
-            match &record[..equals] {
-                b"path" | b"GNU.sparse.name" => self.path = Some(value.into_owned()),
-                b"linkpath" => self.link = Some(value.into_owned()),
-                b"size" => self.size = value.parse().ok(),
-                key => self.sparse |= key.starts_with(b"GNU.sparse."),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The first record without its length and line break, and those behind it.
-fn split_record(records: &[u8]) -> Option<(&[u8], &[u8])> {
-    let space = records.iter().position(|byte| *byte == b' ')?;
-    let length: usize = std::str::from_utf8(&records[..space]).ok()?.parse().ok()?;
-    let record = records.get(space + 1..length)?.strip_suffix(b"\n")?;
-    Some((record, records.get(length..)?))
 }
 
 /// The member's bytes, then the rest of the archive: a cut archive must not pass because the member is whole.
@@ -270,7 +239,7 @@ impl<R: Read> Payload<R> {
                 let error = Error::scenario(format!("two members of the tar archive match: {} and {}", self.name, member.name));
                 return Err(error.hint("Let `member:` name exactly one.").into());
             }
-            self.archive.skip(member.size + padding(member.size))?;
+            self.archive.skip_data(member.size)?;
         }
         Ok(())
     }
@@ -363,6 +332,10 @@ mod tests {
         assert_eq!(member(&[0; 1024], "*").expect_err("empty").message, "the tar archive is empty");
         assert!(member(&stored, "[").expect_err("glob").message.contains("is no glob"));
         assert_eq!(member(b"PGDMP", "*").expect_err("no tar").blame, Blame::Backup);
+        let mut header = Header::new_gnu();
+        header.set_size(u64::MAX);
+        header.set_cksum();
+        assert_eq!(member(header.as_bytes(), "y").expect_err("size").message, "the tar archive is cut short");
     }
 
     #[test]

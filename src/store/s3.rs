@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use client::Plan;
 use failure::Place;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -27,8 +28,9 @@ pub struct S3Store {
     retry: Retry,
     /// Made when it is first needed: the SDK's chain may ask the network, certificates are read from the disk.
     client: OnceCell<Client>,
-    /// `ETag`s of the first answers, for servers whose listing tells none (s3s-fs).
-    first_etags: Mutex<HashMap<String, String>>,
+    /// `ETag`s of the first answers, for servers whose listing tells none (s3s-fs), by key and upload: an object that was
+    /// listed anew may have changed.
+    first_etags: Mutex<HashMap<(String, Timestamp), String>>,
 }
 
 impl std::fmt::Debug for S3Store {
@@ -68,7 +70,7 @@ impl S3Store {
 
     /// The mark that a read must find: the listing's, else that of the first answer.
     fn known_etag(&self, object: &Object) -> Option<String> {
-        object.etag.clone().or_else(|| self.first_etags.lock().ok()?.get(&object.key).cloned())
+        object.etag.clone().or_else(|| self.first_etags.lock().ok()?.get(&upload(object)).cloned())
     }
 
     /// Compares an answer's mark with the known one, and keeps the first where there is none.
@@ -79,13 +81,17 @@ impl S3Store {
             }
             (None, Some(answered)) => {
                 let Ok(mut first) = self.first_etags.lock() else { return Ok(()) };
-                let first = first.entry(object.key.clone()).or_insert_with(|| answered.to_owned());
+                let first = first.entry(upload(object)).or_insert_with(|| answered.to_owned());
                 // A parallel read may have been faster.
                 if first == answered { Ok(()) } else { Err(ReadError::Final(overwritten(&object.key))) }
             }
             _ => Ok(()),
         }
     }
+}
+
+fn upload(object: &Object) -> (String, Timestamp) {
+    (object.key.clone(), object.modified)
 }
 
 #[async_trait]

@@ -71,7 +71,7 @@ impl Bench {
 
     async fn list(&self) -> Result<Vec<Object>, Error> {
         let mut objects = Vec::new();
-        self.store().list("", None, &mut |object| objects.push(object)).await?;
+        bounded(self.store().list("", None, &mut |object| objects.push(object))).await?;
         Ok(objects)
     }
 
@@ -89,7 +89,7 @@ impl Bench {
             target: self.folder.path().join("payload"),
             max: None,
         };
-        unpack(job, &Progress::new("test", tokio::sync::mpsc::unbounded_channel().0)).await
+        bounded(unpack(job, &Progress::new("test", tokio::sync::mpsc::unbounded_channel().0))).await
     }
 
     /// It came through, and every byte is as it was stored.
@@ -107,6 +107,11 @@ impl Bench {
     async fn list_fails(&self) -> Error {
         harmless(self.list().await.expect_err("fails"))
     }
+}
+
+/// Whatever happens, nothing hangs. The limit is far above what a slow machine needs, and below a single wait that has none.
+async fn bounded<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), work).await.expect("it hangs")
 }
 
 /// No fault of a store is the backup's; every one comes with what to do, and without the SDK's own dumps.
@@ -219,6 +224,8 @@ async fn an_object_that_is_overwritten_between_two_ranges_is_noticed() {
                 bytes.reverse();
                 std::fs::write(file, bytes).expect("overwrite");
             }
+            // The first range brings the mark, and every one behind it asks for that and nothing else.
+            assert_eq!(asked.if_match, !asked.list && asked.nth > 0);
             if honour { Fault::Honour } else { Fault::Pass }
         })
         .await;
@@ -252,7 +259,7 @@ async fn a_server_that_ignores_ranges_is_told() {
 }
 
 /// s3s-fs lists everything on one page: make two of it.
-fn truncated(xml: String, token: &str) -> String {
+fn truncated(xml: &str, token: &str) -> String {
     let xml = xml.replace("<IsTruncated>false</IsTruncated>", "");
     let token = if token.is_empty() { String::new() } else { format!("<NextContinuationToken>{token}</NextContinuationToken>") };
     xml.replace("</ListBucketResult>", &format!("<IsTruncated>true</IsTruncated>{token}</ListBucketResult>"))
@@ -266,7 +273,7 @@ fn page(keys: &[&str], token: &str) -> Fault {
     };
     let keys: String = keys.iter().map(entry).collect();
     let xml = format!("<?xml version=\"1.0\"?><ListBucketResult>{keys}<IsTruncated>false</IsTruncated></ListBucketResult>");
-    let xml = if token.is_empty() { xml } else { truncated(xml, token) };
+    let xml = if token.is_empty() { xml } else { truncated(&xml, token) };
     Fault::Answer(200, vec![("content-type", "application/xml")], xml)
 }
 
@@ -285,7 +292,7 @@ async fn a_listing_that_loops_ends_with_an_error() {
 
 #[tokio::test]
 async fn a_listing_that_breaks_off_without_a_token_is_told() {
-    let error = Bench::new(lists(|| Fault::Edit(|xml| truncated(xml, "")))).await.list_fails().await;
+    let error = Bench::new(lists(|| Fault::Edit(|xml| truncated(&xml, "")))).await.list_fails().await;
     says(&error, "no continuation token");
 }
 
@@ -390,4 +397,6 @@ async fn nobody_there_is_told() {
     says(&bench.list_fails().await, "connection refused by http://127.0.0.1");
     bench.spec.endpoint = Some("http://store.invalid".into());
     says(&bench.list_fails().await, "the name in http://store.invalid does not resolve");
+    bench.spec.endpoint = Some("not a URL".into());
+    says(&bench.list_fails().await, "the request to not a URL cannot be made (Custom endpoint `not a URL` was not a valid URI)");
 }

@@ -212,7 +212,7 @@ where
         return ReadError::Final(Error::harness(message).hint(hint));
     } else if matches!(error, SdkError::TimeoutError(_)) || says("timed out") || says("timeout") {
         (format!("{server} does not answer in time"), RAISE_WAITS)
-    } else if matches!(error, SdkError::ConstructionFailure(_)) {
+    } else if never_sent(error) {
         let message = format!("the request to {server} cannot be made ({})", root_cause(error));
         return ReadError::Final(Error::harness(message).hint("Check `endpoint`, `bucket` and `region` in assay.yaml."));
     } else if error.raw_response().is_some() {
@@ -224,6 +224,15 @@ where
         (format!("the connection to {server} broke ({})", root_cause(error)), "Check the network to the store.")
     };
     ReadError::Transient(Error::harness(message).hint(hint))
+}
+
+/// Whether the request did not even leave: no region, no valid endpoint.
+fn never_sent<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    match error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_user() || (failure.is_other() && failure.as_other().is_none()),
+        _ => false,
+    }
 }
 
 fn untrusted(tls: &rustls::Error, server: &str) -> Error {

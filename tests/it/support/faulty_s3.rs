@@ -34,6 +34,8 @@ pub struct Asked {
     pub list: bool,
     /// How many requests of its kind came before it.
     pub nth: usize,
+    /// Whether it carries `If-Match`.
+    pub if_match: bool,
     /// The continuation token of a listing.
     pub token: Option<String>,
 }
@@ -188,10 +190,11 @@ impl Proxy {
         let query = request.uri().query().unwrap_or_default();
         let list = query.contains("list-type=2");
         let token = query.split('&').find_map(|part| part.strip_prefix("continuation-token=")).map(str::to_owned);
+        let if_match = request.headers().contains_key(header::IF_MATCH);
         let mut counts = self.counts.lock().expect("lock");
         let count = counts.entry(list).or_default();
         *count += 1;
-        Asked { list, nth: *count - 1, token }
+        Asked { list, nth: *count - 1, if_match, token }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
