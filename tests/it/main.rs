@@ -1,3 +1,5 @@
 //! The one integration binary.
 
+mod examples;
 mod golden;
+mod hostile;
