@@ -6,13 +6,13 @@
 //! is not missed.
 
 use super::diagnostic::nearest;
+use super::failure::{Failure, its_keys, known_hint, literal_secret, one_key};
 use super::field::FIELD;
 use super::node::{Entry, Node, Value};
 use super::source::{MOST_PROBLEMS, Place, Problem};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use std::cell::RefCell;
-use std::fmt;
 
 /// The serde name of a type that is a secret's reference: a literal value in its place is refused in words of its own.
 pub(super) const SECRET: &str = "$assay::Secret";
@@ -52,85 +52,6 @@ impl State {
         if problems.len() <= MOST_PROBLEMS {
             problems.push(Problem { place: failure.place.unwrap_or(place), message: failure.message, hint: failure.hint });
         }
-    }
-}
-
-/// Why a value could not be read. The place is that of the innermost value.
-#[derive(Debug)]
-pub struct Failure {
-    place: Option<Place>,
-    message: String,
-    hint: Option<String>,
-}
-
-impl Failure {
-    fn new(message: impl Into<String>, hint: Option<String>) -> Self {
-        Self { place: None, message: message.into(), hint }
-    }
-
-    fn at(mut self, place: Place) -> Self {
-        self.place = self.place.or(Some(place));
-        self
-    }
-
-    fn expected(what: &str, node: &Node) -> Self {
-        let hint = match (&node.value, what) {
-            (Value::Mapping(_), "text") => {
-                Some("Braces start a mapping in YAML: put text that begins with one in quotes.".into())
-            }
-            (Value::Mapping(_), "a list") => Some("Begin each item with `- `.".into()),
-            (Value::Scalar { .. }, "a list") => Some("Put it in brackets: `[a, b]`.".into()),
-            (Value::Scalar { plain: false, .. }, "a whole number" | "true or false") => Some("Remove the quotes.".into()),
-            _ => None,
-        };
-        Self::new(format!("expected {what}, found {}", describe(node)), hint).at(node.place)
-    }
-}
-
-/// What a node is, without showing it: it may be a secret.
-fn describe(node: &Node) -> &'static str {
-    match &node.value {
-        Value::Null => "nothing",
-        Value::Sequence(_) => "a list",
-        Value::Mapping(_) => "a mapping",
-        Value::Scalar { plain: true, text } if text.parse::<f64>().is_ok() => "a number",
-        Value::Scalar { .. } => "text",
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-/// The parsers of [`units`](crate::units) and of `expect` say in one line what is wrong and, behind this, how to write it.
-const ADVICE: &str = "; write ";
-
-/// Splits a parser's line into message and hint.
-#[must_use]
-pub fn split_advice(text: &str) -> (String, Option<String>) {
-    match text.split_once(ADVICE) {
-        Some((message, advice)) => (message.to_owned(), Some(format!("Write {advice}."))),
-        None => (text.to_owned(), None),
-    }
-}
-
-impl de::Error for Failure {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        let (message, hint) = split_advice(&message.to_string());
-        Self::new(message, hint)
-    }
-}
-
-/// "Did you mean" and what is known.
-fn known_hint(name: &str, known: &[&str]) -> String {
-    let list = known.join(", ");
-    match nearest(name, known.iter().copied()) {
-        Some(meant) => format!("Did you mean `{meant}`? Known here: {list}."),
-        None => format!("Known here: {list}."),
     }
 }
 
@@ -292,26 +213,6 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     }
 }
 
-fn its_keys(node: &Node, fields: &[&str]) -> String {
-    let keys = format!("Its keys are: {}.", fields.join(", "));
-    if node.value == Value::Null { format!("{keys} Write `{{}}` when none of them is needed.") } else { keys }
-}
-
-fn literal_secret() -> Failure {
-    let hint = "Write `{ env: NAME }` or `{ file: PATH }`. If this is a real secret, replace it: it has been in a file.";
-    Failure::new("a secret is a reference, never a value", Some(hint.to_owned()))
-}
-
-fn one_key(entries: &[Entry], variants: &[&str]) -> Failure {
-    let hint = format!("Each item has exactly one key out of: {}.", variants.join(", "));
-    let indented = "An item's options are indented below its key.";
-    let message = match entries.len() {
-        0 => "expected a key, found none".to_owned(),
-        n => format!("expected one key, found {n}"),
-    };
-    Failure::new(message, Some(format!("{hint} {indented}")))
-}
-
 /// A [`Field`](super::field::Field)'s place in two numbers, then its value; no value when it is bad, which is recorded.
 struct PlaceAndValue<'a> {
     step: u8,
@@ -353,14 +254,14 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
 
 struct Entries<'a> {
     /// With the keys that were meant.
-    entries: std::vec::IntoIter<(&'a str, &'a Entry)>,
+    rest: std::vec::IntoIter<(&'a str, &'a Entry)>,
     value: Option<&'a Node>,
     parent: NodeDeserializer<'a>,
 }
 
 impl<'a> Entries<'a> {
     fn new(entries: Vec<(&'a str, &'a Entry)>, parent: NodeDeserializer<'a>) -> Self {
-        Self { entries: entries.into_iter(), value: None, parent }
+        Self { rest: entries.into_iter(), value: None, parent }
     }
 }
 
@@ -368,7 +269,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
     type Error = Failure;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
-        let Some((key, Entry { key_place, node, .. })) = self.entries.next() else { return Ok(None) };
+        let Some((key, Entry { key_place, node, .. })) = self.rest.next() else { return Ok(None) };
         self.value = Some(node);
         let key = Node { place: *key_place, value: Value::Scalar { text: key.to_owned(), plain: false } };
         seed.deserialize(NodeDeserializer { node: &key, state: self.parent.state }).map(Some)

@@ -5,10 +5,10 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::field::Spanned;
 use super::find::{self, reason, shown};
 use super::mask;
-use super::node::{self, Parsed};
 use super::resolve::{self, ResolvedSettings, Surroundings};
 use super::source::{MOST_PROBLEMS, Place, Problem, Source};
 use super::spec::SettingsSpec;
+use super::yaml::{self, Parsed};
 use super::{Scenario, Settings};
 use crate::units::Bytes;
 use std::collections::HashMap;
@@ -152,8 +152,8 @@ impl Loader<'_> {
             self.problems.push(not_utf8(shown, text, nul));
             return None;
         }
-        let mut parsed = node::parse(&text);
-        let masks = mask::masks(&text, &parsed.documents, parsed.complete);
+        let mut parsed = yaml::parse(&text);
+        let masks = mask::masks(&text, &parsed.documents);
         let source = Source::new(shown, text, masks);
         self.tell(&source, std::mem::take(&mut parsed.problems));
         Some((source, parsed))
@@ -185,6 +185,6 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
 fn not_utf8(file: PathBuf, text: String, start: usize) -> Diagnostic {
     let length = text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
     let problem = Problem::new(Place { start, end: start + length }, "the file is not UTF-8").hint("Save the file as UTF-8.");
-    let masks = mask::masks(&text, &[], false);
+    let masks = mask::masks(&text, &[]);
     Source::new(file, text, masks).diagnostic(&problem)
 }

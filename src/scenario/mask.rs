@@ -3,6 +3,7 @@
 //! Secrets are references, but people paste values, misspell the key, or break the file around one. What is found here is
 //! only hidden; whether it is an error is for [`resolve`](super::resolve) to say.
 
+use super::diagnostic::nearest;
 use super::node::{Entry, Node, Value};
 use super::source::Place;
 use regex::Regex;
@@ -15,19 +16,51 @@ const HARMLESS: [&str; 5] = ["cipher", "kdf", "iterations", "digest", "base64"];
 /// The keys that hold secrets, for near misses.
 const SECRETS: [&str; 5] = ["passphrase", "identity", "access_key_id", "secret_access_key", "session_token"];
 
-/// The places of a file that are never shown. `complete`: its whole text is in `documents`.
+/// The places of a file that are never shown.
+///
+/// What the tree says is a secret is hidden. So is, on and below lines that speak of one, everything of which no tree says that
+/// it is none: broken YAML, comments, anchors.
 #[must_use]
-pub fn masks(text: &str, documents: &[Node], complete: bool) -> Vec<Place> {
-    let mut found: Vec<Place> = Vec::new();
+pub fn masks(text: &str, documents: &[Node]) -> Vec<Place> {
+    let mut found = Found::default();
     for document in documents {
         walk(document, Context::default(), &mut found);
     }
-    let place = |m: regex::Match<'_>| Place { start: m.start(), end: m.end() };
-    found.extend(KNOWN_SHAPES.captures_iter(text).filter_map(|c| c.iter().skip(1).flatten().next()).map(place));
-    if !complete {
-        by_lines(text, &mut found);
+    let Found { mut hidden, shown } = found;
+    let mut told = [hidden.as_slice(), &shown].concat();
+    told.sort_by_key(|place| place.start);
+    for range in by_lines(text) {
+        hide_between(text, range, &told, &mut hidden);
     }
-    found
+    let place = |m: regex::Match<'_>| Place { start: m.start(), end: m.end() };
+    hidden.extend(KNOWN_SHAPES.captures_iter(text).filter_map(|c| c.iter().skip(1).flatten().next()).map(place));
+    hidden
+}
+
+/// A longer word is no key of ours.
+const LONGEST_KEY: usize = "secret_access_key".len();
+/// A longer word is the name of no layer.
+const LONGEST_LAYER: usize = 12;
+
+/// What the tree says of its keys and scalars.
+#[derive(Default)]
+struct Found {
+    hidden: Vec<Place>,
+    shown: Vec<Place>,
+}
+
+/// Hides the words of a range that stand between the places of which the tree tells.
+fn hide_between(text: &str, range: Place, told: &[Place], hidden: &mut Vec<Place>) {
+    let first = told.partition_point(|place| place.end <= range.start);
+    let inside = told.get(first..).unwrap_or_default().iter().take_while(|place| place.start < range.end);
+    let mut start = range.start;
+    for next in inside.chain([&Place { start: range.end, end: range.end }]) {
+        let gap = text.get(start..next.start.max(start)).unwrap_or_default();
+        if let Some(from) = gap.find(char::is_alphanumeric) {
+            hidden.push(Place { start: start + from, end: start + gap.trim_end().len() });
+        }
+        start = start.max(next.end);
+    }
 }
 
 /// Keys of age and AWS, and what stands before the `@` of a URL.
@@ -37,41 +70,54 @@ static KNOWN_SHAPES: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else of the place, and all combinations occur")]
 struct Context {
     /// Below a key that holds secrets.
     secret: bool,
+    /// Directly below a key whose value is a reference and nothing else.
+    reference: bool,
+    /// Directly below `stores`, whose keys are names and tell nothing.
+    names: bool,
     /// Below `open`, where `age` is an encryption and not a length of time.
     open: bool,
 }
 
-fn walk(node: &Node, context: Context, found: &mut Vec<Place>) {
+fn walk(node: &Node, context: Context, found: &mut Found) {
     match &node.value {
-        Value::Scalar { .. } if context.secret => found.push(node.place),
-        Value::Null | Value::Scalar { .. } => {}
+        Value::Scalar { text, .. } if context.secret || (context.open && text.len() > LONGEST_LAYER) => {
+            found.hidden.push(node.place);
+        }
+        Value::Scalar { .. } => found.shown.push(node.place),
+        Value::Null => {}
         Value::Sequence(items) => items.iter().for_each(|item| walk(item, context, found)),
         Value::Mapping(entries) => entries.iter().for_each(|entry| walk_entry(entry, context, found)),
     }
 }
 
-fn walk_entry(Entry { key, key_place, node }: &Entry, context: Context, found: &mut Vec<Place>) {
+fn walk_entry(Entry { key, key_place, node }: &Entry, context: Context, found: &mut Found) {
     let layer = context.open && matches!(key.as_str(), "age" | "openssl_enc");
     if context.secret && REFERENCES.contains(&key.as_str()) {
-        if !looks_like_a_reference(key, node) {
-            walk(node, context, found);
-        }
-        return;
+        found.shown.push(*key_place);
+        return walk(node, Context { secret: !looks_like_a_reference(key, node), ..context }, found);
     }
-    if context.secret && node.value == Value::Null && !names_a_secret(key) {
-        // `passphrase: {hunter2}` is a mapping with a key.
-        found.push(*key_place);
-    }
+    // `passphrase: {hunter2}` is a mapping with a key, and so is `{passphrase hunter2}`.
+    let stranger = nearest(key, REFERENCES.into_iter().chain(["value"])).is_none();
+    let alone = node.value == Value::Null;
+    let value_as_key = if names_a_secret(key) { !is_word(key) } else { alone && (context.secret || key.len() > LONGEST_KEY) };
+    let keys = if value_as_key || (context.reference && stranger) { &mut found.hidden } else { &mut found.shown };
+    keys.push(*key_place);
     if key == "endpoint" && matches!(&node.value, Value::Scalar { text, .. } if text.contains('@') && !text.contains("://")) {
-        found.push(node.place);
+        found.hidden.push(node.place);
     }
     let harmless = context.secret && HARMLESS.contains(&key.as_str());
-    let context =
-        Context { secret: !harmless && (context.secret || layer || names_a_secret(key)), open: context.open || key == "open" };
-    walk(node, context, found);
+    let named = names_a_secret(key) && !context.names;
+    let below = Context {
+        secret: !harmless && (context.secret || layer || named),
+        reference: named && !key.starts_with("cred"),
+        names: key == "stores",
+        open: context.open || key == "open",
+    };
+    walk(node, below, found);
 }
 
 fn looks_like_a_reference(key: &str, node: &Node) -> bool {
@@ -92,45 +138,63 @@ pub fn is_variable_name(text: &str) -> bool {
         && !pasted
 }
 
+/// What is left of the keys that hold secrets after any single slip of the finger.
+const PIECES: [&str; 11] = ["pass", "phrase", "secret", "token", "session", "iden", "tity", "cred", "access", "keyid", "private"];
+
 fn names_a_secret(key: &str) -> bool {
-    let key = key.to_lowercase();
-    ["pass", "secret", "token", "identity", "credential", "access_key", "accesskey", "api_key", "apikey", "private"]
-        .iter()
-        .any(|part| key.contains(part))
-        || SECRETS.iter().any(|known| strsim::damerau_levenshtein(&key, known) <= 2)
+    let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    PIECES.iter().any(|piece| letters.contains(piece))
+        || SECRETS.iter().any(|known| strsim::damerau_levenshtein(&key.to_lowercase(), known) <= 2)
 }
 
-/// For text that is no YAML: the values of lines whose key names a secret, and the lines that are indented below them.
-fn by_lines(text: &str, found: &mut Vec<Place>) {
+/// Whether a text is a key and nothing more.
+fn is_word(key: &str) -> bool {
+    key.len() <= 30 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// What follows a word that names a secret on its line, and the lines that are indented below it.
+fn by_lines(text: &str) -> Vec<Place> {
+    let mut found = Vec::new();
     let mut below: Option<usize> = None;
+    // Whatever its indentation, which may be what is wrong.
+    let mut value_is_due = false;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let content = line.trim_end();
+        let mut hide = |from: usize| found.push(Place { start: start + from, end: start + content.len() });
         let indent = content.len() - content.trim_start().len();
-        below = below.filter(|key| content.is_empty() || indent > *key);
+        below = below.filter(|key| content.is_empty() || value_is_due || indent > *key);
         if below.is_some() && !is_reference(content) {
-            found.push(Place { start: start + indent, end: start + content.len() });
+            hide(indent);
         }
-        if let Some(colon) = secret_colon(content) {
+        value_is_due = value_is_due && content.is_empty();
+        if let Some(from) = after_secret(content) {
             below = below.or(Some(indent));
-            if !is_reference(&content[colon..]) {
-                found.push(Place { start: start + colon + 1, end: start + content.len() });
-            }
+            let behind_word = content[from..].trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+            let is_open = behind_word.matches(['{', '[']).count() > behind_word.matches(['}', ']']).count();
+            value_is_due = is_open || !behind_word.contains(|c: char| c.is_alphanumeric());
+            hide(from);
         }
         start += line.len();
     }
+    found
 }
 
-/// The byte of the colon behind the first key of a line that names a secret.
-fn secret_colon(line: &str) -> Option<usize> {
-    line.match_indices(':').map(|(at, _)| at).find(|at| {
-        let key = line[..*at].trim_end_matches(['"', '\'']);
-        let word = key.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).map_or(key, |n| {
-            let next = key[n..].chars().next().map_or(1, char::len_utf8);
-            &key[n + next..]
-        });
-        names_a_secret(word)
-    })
+/// The byte of a line from which on it may show a secret.
+fn after_secret(line: &str) -> Option<usize> {
+    let letters: Vec<(usize, char)> = line.char_indices().filter(|(_, c)| c.is_ascii_alphanumeric()).collect();
+    let word: String = letters.iter().map(|(_, c)| c.to_ascii_lowercase()).collect();
+    let (at, piece) = PIECES.iter().filter_map(|piece| Some((word.find(piece)?, piece))).min()?;
+    let first = letters.get(at)?.0;
+    let known = SECRETS.iter().chain(&["credentials"]).find(|known| {
+        let rest = line[first..].strip_prefix(**known);
+        rest.is_some_and(|rest| rest.starts_with(':'))
+    });
+    match known {
+        Some(known) if is_reference(&line[first + known.len()..]) => Some(line.len()),
+        Some(known) => Some(first + known.len() + 1),
+        None => letters.get(at + piece.len() - 1).map(|(byte, c)| byte + c.len_utf8()),
+    }
 }
 
 /// `{ env: NAME }`, `file: /path` and nothing more.
@@ -144,12 +208,11 @@ fn is_reference(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::node::parse;
+    use super::super::yaml::parse;
     use super::*;
 
     fn hidden(text: &str) -> Vec<&str> {
-        let parsed = parse(text);
-        masks(text, &parsed.documents, parsed.complete).iter().map(|m| text[m.start..m.end].trim()).collect()
+        masks(text, &parse(text).documents).iter().map(|m| text[m.start..m.end].trim()).collect()
     }
 
     #[test]
@@ -161,6 +224,8 @@ mod tests {
             ("passphrase: { value: hunter2 }\n", vec!["hunter2"]),
             ("passphrase: {hunter2}\n", vec!["hunter2"]),
             ("passphrase: { env: not-a-name }\n", vec!["not-a-name"]),
+            ("age: { passphrase hunter2 }\n", vec!["passphrase hunter2"]),
+            ("name: x # passphrase: hunter2\n", vec!["hunter2"]),
             ("credentials: hunter2\n", vec!["hunter2"]),
             ("open: [{age: hunter2}]\n", vec!["hunter2"]),
             ("endpoint: https://me:hunter2@s3.example.net\n", vec!["me:hunter2"]),
@@ -180,9 +245,10 @@ mod tests {
             "artifact: { age: { warn: 2d } }\n",
             "open: [{openssl_enc: {passphrase: {env: P}, cipher: aes-256-cbc, iterations: 5}}]\n",
             "credentials: { profile: backup }\n",
+            "stores: { session-archive: { dir: /mnt/backups } }\n",
             "endpoint: https://s3.example.net\n",
         ] {
-            assert_eq!(hidden(text), [""; 0], "{text}");
+            assert!(hidden(text).iter().all(|part| part.is_empty()), "{text}");
         }
     }
 
@@ -190,18 +256,22 @@ mod tests {
     fn what_is_no_yaml_is_hidden_by_lines() {
         for (text, shown) in [
             ("a: [\npassphrase: hunter2 x\nb: 1\n", "a: [\npassphrase:\nb: 1\n"),
-            ("a: [\npassphrase: |\n  hunter2\n  more\nb: 1\n", "a: [\npassphrase:\n  \n  \nb: 1\n"),
+            ("a: [\npassphrase: |\n  hunter2\n  more\nb: 1\n", "a: [\npassphrase: |\n  \n  \nb: 1\n"),
+            ("a: [\n  passphrase:\n>    hunter2\nb: 1\n", "a: [\n  passphrase:\n>\nb: 1\n"),
             ("a: [\npassphrase: { env: NAME }\n", "a: [\npassphrase: { env: NAME }\n"),
             ("a: [\npassphrase:\n  env: NAME\n", "a: [\npassphrase:\n  env: NAME\n"),
             ("{secret_access_key: hunter2\n", "{secret_access_key:\n"),
+            ("a: [\npas[sphrase: hunter2\n", "a: [\npas[s\n"),
+            ("a: [\npaxssphrase hunter2\n", "a: [\npaxssphrase\n"),
         ] {
             let mut left = text.to_owned();
-            let mut places = masks(text, &[], false);
+            let mut places = masks(text, &parse(text).documents);
             places.sort_by_key(|m| std::cmp::Reverse(m.start));
             for place in places {
                 left.replace_range(place.start..place.end, "");
             }
-            assert_eq!(left, shown, "{text}");
+            let left: Vec<&str> = left.lines().map(str::trim_end).collect();
+            assert_eq!(left, shown.lines().map(str::trim_end).collect::<Vec<_>>(), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod de;
 pub mod diagnostic;
+pub mod failure;
 pub mod field;
 pub mod find;
 pub mod load;
@@ -12,6 +13,7 @@ pub mod resolve;
 pub mod schema;
 pub mod source;
 pub mod spec;
+pub mod yaml;
 pub mod yaml_error;
 
 use crate::check::expect::Expect;

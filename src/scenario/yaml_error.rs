@@ -1,7 +1,7 @@
 //! What the YAML parser refuses, in our words.
 
-use super::node::MAX_DEPTH;
 use super::source::{Place, Problem};
+use super::yaml::MAX_DEPTH;
 use granit_parser::{ErrorKind, ScanError};
 
 /// Where the parser stopped, why, and what mends it most often.
@@ -35,14 +35,19 @@ fn place(error: &ScanError, text: &str) -> Place {
     Place { start, end: start + length }
 }
 
-const QUOTES: &str = "Put text that begins with one of * & ! % @ ` { [ > | in quotes.";
-
 /// The message, where the parser's own would not help, and the hint.
-fn words(kind: &ErrorKind) -> (Option<&'static str>, Option<&'static str>) {
+type Words = (Option<&'static str>, Option<&'static str>);
+
+fn words(kind: &ErrorKind) -> Words {
+    layout(kind).or_else(|| brackets(kind)).or_else(|| text(kind)).unwrap_or_default()
+}
+
+/// Tabs, indentation, keys.
+fn layout(kind: &ErrorKind) -> Option<Words> {
     use ErrorKind as K;
-    match kind {
+    let (message, hint) = match kind {
         K::TabNotAllowed | K::TabInBlockIndentation | K::TabInIndentation | K::TabAtBlockScalarStart | K::TabInPlainScalar => {
-            (Some("a tab stands where YAML wants blanks"), Some("Indent with blanks: two for each level."))
+            ("a tab stands where YAML wants blanks", "Indent with blanks: two for each level.")
         }
         K::InvalidIndentation
         | K::InvalidQuotedScalarIndent
@@ -52,28 +57,26 @@ fn words(kind: &ErrorKind) -> (Option<&'static str>, Option<&'static str>) {
         | K::ExpectedBlockSequenceEntry
         | K::BlockSequenceEntryNotAllowed
         | K::ExpectedDocumentStart => (
-            Some("this line does not fit the ones above it"),
-            Some(
-                "Lines of one level begin in the same column, and each is `key: value` or `- item`. Text that begins with `{` or \
-                 `[` needs quotes.",
-            ),
+            "this line does not fit the ones above it",
+            "Lines of one level begin in the same column, and each is `key: value` or `- item`. Text that begins with `{` or `[` \
+             needs quotes.",
         ),
         K::MappingValueNotAllowed | K::MappingKeyNotAllowed | K::InvalidColonPlacement => (
-            Some("a `: ` stands where no key can be"),
-            Some("Check the indentation, close every bracket above, and put text that has `: ` in it in quotes."),
+            "a `: ` stands where no key can be",
+            "Check the indentation, close every bracket above, and put text that has `: ` in it in quotes.",
         ),
         K::SimpleKeyExpected | K::InvalidSimpleKey => {
-            (Some("a key has no `: ` behind it"), Some("Write `key: value`, with a blank after the colon."))
+            ("a key has no `: ` behind it", "Write `key: value`, with a blank after the colon.")
         }
-        K::UnknownAnchor => (
-            Some("this alias names no anchor"),
-            Some("Define it before with `&name`. A text that begins with `*` needs quotes: \"*/records.json\"."),
-        ),
-        K::InvalidBlockScalarHeader | K::ZeroBlockScalarIndent => (
-            Some("`>` or `|` begins a text of several lines here"),
-            Some("Put a text that begins with one of them in quotes, such as expect: \">= 10\"."),
-        ),
-        K::UnclosedQuotedScalar => (Some("a quote is never closed"), Some("Close it on the same line.")),
+        _ => return None,
+    };
+    Some((Some(message), Some(hint)))
+}
+
+/// Brackets and braces.
+fn brackets(kind: &ErrorKind) -> Option<Words> {
+    use ErrorKind as K;
+    match kind {
         K::UnclosedFlowCollection { .. }
         | K::UnexpectedEofFlowSequence
         | K::UnexpectedEofFlowMapping
@@ -82,16 +85,36 @@ fn words(kind: &ErrorKind) -> (Option<&'static str>, Option<&'static str>) {
         | K::ExpectedFlowSequenceSeparator
         | K::MisplacedFlowCollectionEnd
         | K::MismatchedFlowCollectionEnd { .. } => {
-            (Some("brackets or braces do not match"), Some("Separate items by commas and close every bracket and brace."))
+            let hint = "Separate items by commas and close every bracket and brace.";
+            Some((Some("brackets or braces do not match"), Some(hint)))
         }
-        K::UnexpectedCharacter { .. } | K::ExpectedNodeContent => (None, Some(QUOTES)),
-        K::InvalidTrailingSingleQuotedScalar | K::InvalidTrailingDoubleQuotedScalar => {
-            (Some("text follows a closing quote"), Some("Put the whole value in one pair of quotes."))
-        }
-        K::UnknownQuotedScalarEscape => (
-            Some("unknown escape in double quotes"),
-            Some("Use single quotes when the text has backslashes, such as a regular expression."),
-        ),
-        _ => (None, None),
+        _ => None,
     }
+}
+
+/// Quotes, and what needs them.
+fn text(kind: &ErrorKind) -> Option<Words> {
+    use ErrorKind as K;
+    let (message, hint) = match kind {
+        K::UnknownAnchor => (
+            "this alias names no anchor",
+            "Define it before with `&name`. A text that begins with `*` needs quotes: \"*/records.json\".",
+        ),
+        K::InvalidBlockScalarHeader | K::ZeroBlockScalarIndent => (
+            "`>` or `|` begins a text of several lines here",
+            "Put a text that begins with one of them in quotes, such as expect: \">= 10\".",
+        ),
+        K::UnclosedQuotedScalar => ("a quote is never closed", "Close it on the same line."),
+        K::InvalidTrailingSingleQuotedScalar | K::InvalidTrailingDoubleQuotedScalar => {
+            ("text follows a closing quote", "Put the whole value in one pair of quotes.")
+        }
+        K::UnknownQuotedScalarEscape => {
+            ("unknown escape in double quotes", "Use single quotes when the text has backslashes, such as a regular expression.")
+        }
+        K::UnexpectedCharacter { .. } | K::ExpectedNodeContent => {
+            return Some((None, Some("Put text that begins with one of * & ! % @ ` { [ > | in quotes.")));
+        }
+        _ => return None,
+    };
+    Some((Some(message), Some(hint)))
 }

@@ -45,7 +45,7 @@ fn compare(name: &str, (kind, text): &(&'static str, String)) -> Option<String> 
     (expected != *text).then(|| format!("=== {name}\n--- expected\n{expected}\n--- found ({kind})\n{text}"))
 }
 
-fn assert_none(differences: Vec<String>) {
+fn assert_none(differences: &[String]) {
     assert!(differences.is_empty(), "{}\nUPDATE_GOLDEN=1 writes them anew", differences.join("\n"));
 }
 
@@ -89,7 +89,7 @@ fn every_file_is_answered_letter_by_letter() {
         assert_eq!(found.0 == "ok", name.starts_with("ok_"), "{name}: {}", found.1);
         compare(name, &found)
     };
-    assert_none(files.iter().filter_map(answer).collect());
+    assert_none(&files.iter().filter_map(answer).collect::<Vec<_>>());
 }
 
 fn copy_folder(from: &Path, to: &Path) {
@@ -110,7 +110,7 @@ fn every_folder_is_answered_letter_by_letter() {
         let paths: &[&str] = if dir.path().join("scenarios").exists() { &[] } else { &["."] };
         compare(&name, &outcome(&request(dir.path(), paths)))
     };
-    assert_none(cases().1.into_iter().filter_map(answer).collect());
+    assert_none(&cases().1.into_iter().filter_map(answer).collect::<Vec<_>>());
 }
 
 const HEAD: &str = "name: shop\nartifact: { store: b2, key: \"shop-{timestamp}.sql\" }\npostgres: {}\n";
@@ -144,7 +144,7 @@ fn files_that_are_made_here_are_answered_too() {
         assert!(!found.1.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{202e}')), "{name}: {:?}", found.1);
         compare(name, &found)
     };
-    assert_none(made().into_iter().filter_map(answer).collect());
+    assert_none(&made().into_iter().filter_map(answer).collect::<Vec<_>>());
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_huge_file_is_refused_unread() {
     let file = fs::File::create(dir.path().join("huge.yaml")).expect("create");
     // Sparse: reading it would cost 100 MB, asking for its size nothing.
     file.set_len(100 * 1024 * 1024).expect("sparse");
-    assert_none(compare("made_huge", &outcome(&request(dir.path(), &["huge.yaml"]))).into_iter().collect());
+    assert_none(&compare("made_huge", &outcome(&request(dir.path(), &["huge.yaml"]))).into_iter().collect::<Vec<_>>());
 }
 
 #[test]
@@ -173,9 +173,9 @@ fn what_cannot_be_read_is_told_with_everything_else() {
     std::os::unix::fs::symlink("nowhere", dir.path().join("dangling.yaml")).expect("link");
     fs::create_dir(dir.path().join("empty")).expect("mkdir");
     let found = outcome(&request(dir.path(), &["bad.yaml", "missing.yaml", "dangling.yaml", "empty", "/dev/null"]));
-    assert_none(compare("made_unreadable", &found).into_iter().collect());
+    assert_none(&compare("made_unreadable", &found).into_iter().collect::<Vec<_>>());
     let config = Request { config: Some("nowhere.yaml".into()), ..request(dir.path(), &["empty"]) };
-    assert_none(compare("made_missing_configuration", &outcome(&config)).into_iter().collect());
+    assert_none(&compare("made_missing_configuration", &outcome(&config)).into_iter().collect::<Vec<_>>());
 }
 
 #[test]
@@ -192,8 +192,9 @@ fn no_golden_answer_repeats_a_secret() {
 }
 
 /// The documents of a file as JSON, the way an editor sees them.
-fn documents(path: &Path) -> Vec<serde_json::Value> {
-    use assay::scenario::node::{Node, Value as Yaml, parse};
+pub fn documents(path: &Path) -> Vec<serde_json::Value> {
+    use assay::scenario::node::{Node, Value as Yaml};
+    use assay::scenario::yaml::parse;
     use serde_json::Value as Json;
     fn json(node: &Node) -> Json {
         match &node.value {
@@ -249,152 +250,4 @@ fn the_schema_takes_the_good_and_refuses_the_bad() {
         assert!(!settings.is_valid(&documents(&golden().join(folder).join("assay.yaml"))[0]), "{folder}");
     }
     assert!(settings.is_valid(&documents(&golden().join("assay.yaml"))[0]));
-}
-
-fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/examples")
-}
-
-#[test]
-fn the_examples_load_and_their_schema_takes_them() {
-    let loaded = load(&Request { paths: vec![".".into()], config: None, cwd: examples() });
-    let loaded = loaded.unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
-    let names: Vec<&str> = loaded.scenarios.iter().map(|s| s.name.as_str()).collect();
-    for name in ["first", "shop", "encrypted-by-openssl", "encrypted-by-age", "picked-from-an-archive", "own-time-format"] {
-        assert!(names.contains(&name), "{name} in {names:?}");
-    }
-    let scenario = jsonschema::validator_for(&scenario_schema()).expect("a schema");
-    let settings = jsonschema::validator_for(&settings_schema()).expect("a schema");
-    for entry in fs::read_dir(examples()).expect("examples") {
-        let path = entry.expect("an entry").path();
-        let validator = if path.ends_with("assay.yaml") { &settings } else { &scenario };
-        for document in documents(&path) {
-            let errors: Vec<String> = validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path)).collect();
-            assert!(errors.is_empty(), "{}: {errors:?}", path.display());
-        }
-    }
-}
-
-/// The keys of every mapping in a document, and the words that stand for options.
-fn words(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
-    match value {
-        serde_json::Value::Object(map) => map.iter().for_each(|(key, inner)| {
-            found.insert(key.clone());
-            words(inner, found);
-        }),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| words(item, found)),
-        serde_json::Value::String(text) => {
-            found.insert(text.clone());
-        }
-        _ => {}
-    }
-}
-
-/// Every key that a schema knows.
-fn known_keys(schema: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
-    match schema {
-        serde_json::Value::Object(map) => map.iter().for_each(|(key, inner)| {
-            if let ("properties", Some(properties)) = (key.as_str(), inner.as_object()) {
-                found.extend(properties.keys().cloned());
-            }
-            known_keys(inner, found);
-        }),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| known_keys(item, found)),
-        _ => {}
-    }
-}
-
-#[test]
-fn the_examples_show_every_key_there_is() {
-    let (mut used, mut known) = Default::default();
-    for entry in fs::read_dir(examples()).expect("examples") {
-        documents(&entry.expect("an entry").path()).iter().for_each(|document| words(document, &mut used));
-    }
-    known_keys(&scenario_schema(), &mut known);
-    known_keys(&settings_schema(), &mut known);
-    known.extend(["gzip", "zstd"].map(str::to_owned));
-    let missing: Vec<&String> = known.difference(&used).collect();
-    assert!(missing.is_empty(), "no example shows {missing:?}");
-}
-
-#[test]
-fn what_an_example_says_is_what_it_means() {
-    use assay::open::{AgeKey, Kdf, Layer};
-    use assay::scenario::{CheckKind, Credentials, StoreSpec};
-    use assay::secret::SecretRef;
-    use std::time::Duration;
-    let loaded = load(&Request { paths: vec![".".into()], config: None, cwd: examples() }).expect("loads");
-    let scenario = |name: &str| loaded.scenarios.iter().find(|s| s.name == name).expect(name);
-
-    let shop = scenario("shop");
-    assert_eq!(shop.file, Path::new("shop.yaml"));
-    assert_eq!((shop.line, shop.tags.as_slice()), (2, &["database".to_owned(), "monthly".to_owned()][..]));
-    assert_eq!(shop.timeout, Duration::from_mins(45));
-    assert_eq!(shop.objectives.rpo, Some(Duration::from_hours(26)));
-    assert_eq!((shop.artifact.size.min, shop.artifact.cadence), (Some(100_000), Some(Duration::from_hours(24))));
-    assert_eq!(shop.artifact.age.fail, Some(Duration::from_hours(7 * 24)));
-    let kinds: Vec<&CheckKind> = shop.checks.iter().map(|c| &c.kind).collect();
-    let [
-        CheckKind::Count(_),
-        CheckKind::Count(_),
-        CheckKind::Count(_),
-        CheckKind::Fresh(fresh),
-        CheckKind::Sql(a),
-        CheckKind::Sql(b),
-    ] = kinds.as_slice()
-    else {
-        panic!("{kinds:?}")
-    };
-    assert_eq!((fresh.group.as_str(), fresh.field.as_str()), ("public.orders", "created_at"));
-    assert_eq!((a.name.as_str(), a.timeout.as_secs()), ("select count(*) from orders where total < 0", 60));
-    assert_eq!((b.name.as_str(), b.timeout.as_secs()), ("schema version", 10));
-
-    let StoreSpec::S3(cloud) = &shop.artifact.store_spec else { panic!("a bucket") };
-    assert_eq!((cloud.prefix.as_str(), cloud.path_style, cloud.waits.stall.as_secs()), ("prod/", true, 30));
-    assert_eq!(cloud.ca, Some(examples().join("tls/ca.pem")));
-    let Credentials::Keys { access_key_id, .. } = &cloud.credentials else { panic!("keys") };
-    assert_eq!(*access_key_id, SecretRef::Env("BACKUP_KEY_ID".into()));
-
-    let [Layer::OpensslEnc(enc), Layer::Gzip] = scenario("encrypted-by-openssl").open.as_slice() else { panic!("layers") };
-    assert_eq!((enc.kdf, enc.cipher.as_str()), (Kdf::Pbkdf2 { iterations: 100_000 }, "aes-256-cbc"));
-    let [Layer::Age(AgeKey::Identity(_)), Layer::Zstd] = scenario("encrypted-by-age").open.as_slice() else { panic!("layers") };
-    let [Layer::Age(AgeKey::Passphrase(_)), Layer::Tar(member)] = scenario("picked-from-an-archive").open.as_slice() else {
-        panic!("layers")
-    };
-    assert_eq!(member, "*/shop.sql");
-
-    let first = scenario("first");
-    assert_eq!((first.timeout, first.allow_empty, first.checks.len()), (Duration::from_hours(2), false, 0));
-    assert!(scenario("one-object").allow_empty);
-    assert_eq!(loaded.settings.reports, examples().join("reports/out"));
-    assert_eq!(loaded.settings.runtime.postgres_bin.len(), 2);
-    assert_eq!((loaded.settings.scratch_max, loaded.settings.runtime.memory), (Some(50 << 30), Some(4 << 30)));
-}
-
-#[test]
-fn without_a_configuration_everything_has_a_default() {
-    let dir = tempfile::tempdir().expect("tempdir");
-    let loaded = load(&request(dir.path(), &[])).expect("loads");
-    assert!(loaded.scenarios.is_empty() && loaded.settings.stores.is_empty() && loaded.settings.file.is_none());
-    assert_eq!(loaded.settings.reports, dir.path().join("reports/out"));
-    assert!(loaded.settings.scratch.is_absolute() && loaded.settings.scratch.ends_with("assay"));
-}
-
-#[test]
-fn relative_paths_start_at_their_file() {
-    use assay::open::{AgeKey, Layer};
-    use assay::scenario::StoreSpec;
-    use assay::secret::SecretRef;
-    let dir = tempfile::tempdir().expect("tempdir");
-    fs::create_dir_all(dir.path().join("scenarios/team")).expect("mkdir");
-    fs::create_dir_all(dir.path().join("elsewhere")).expect("mkdir");
-    fs::write(dir.path().join("assay.yaml"), "stores: { nas: { dir: backups } }\nscratch: { dir: tmp }\n").expect("write");
-    let text = "name: a\nartifact: { store: nas, key: a }\nopen: [{ age: { identity: { file: key } } }]\npostgres: {}\n";
-    fs::write(dir.path().join("scenarios/team/a.yaml"), text).expect("write");
-    // From a folder below, the configuration and its scenarios are found all the same.
-    let loaded = load(&request(&dir.path().join("elsewhere"), &[])).expect("loads");
-    assert_eq!(loaded.settings.scratch, dir.path().join("tmp"));
-    assert_eq!(loaded.scenarios[0].artifact.store_spec, StoreSpec::Dir(dir.path().join("backups")));
-    let [Layer::Age(AgeKey::Identity(SecretRef::File(key)))] = loaded.scenarios[0].open.as_slice() else { panic!("age") };
-    assert_eq!(*key, dir.path().join("scenarios/team/key"));
 }

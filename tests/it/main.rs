@@ -1,5 +1,6 @@
 //! The integration tests: one binary, because linking takes longer than most of them; one file per subject.
 
+<<<<<<< HEAD
 // What stands on the demo: its dumps, and the S3 server that it brings.
 #[cfg(feature = "demo")]
 mod cli;
@@ -17,3 +18,8 @@ mod stage;
 mod store_faults;
 #[cfg(feature = "demo")]
 mod support;
+=======
+mod examples;
+mod golden;
+mod hostile;
+>>>>>>> scenario

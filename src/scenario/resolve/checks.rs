@@ -2,7 +2,7 @@
 
 use super::collect::Collector;
 use crate::check::expect::Expect;
-use crate::scenario::de::split_advice;
+use crate::scenario::failure::split_advice;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Source};
 use crate::scenario::spec::{CheckSpec, CountSection, FreshSection, SqlSection};
