@@ -1,10 +1,11 @@
 //! The integration tests: one binary, because linking takes longer than most of them; one file per subject.
 
-<<<<<<< HEAD
 // What stands on the demo: its dumps, and the S3 server that it brings.
 #[cfg(feature = "demo")]
 mod cli;
+mod examples;
 mod golden;
+mod hostile;
 mod junit;
 mod lab;
 mod postgres;
@@ -18,8 +19,3 @@ mod stage;
 mod store_faults;
 #[cfg(feature = "demo")]
 mod support;
-=======
-mod examples;
-mod golden;
-mod hostile;
->>>>>>> scenario
