@@ -193,16 +193,7 @@ fn finish(unpacked: Unpacked, seen: &Mutex<Seen>) -> Result<Unpacked> {
         let hint = "The job that made it failed before it wrote anything: look at its log.";
         return Err(Error::backup(format!("the payload{inside} is empty")).hint(hint));
     }
-    Ok(Unpacked { sha256: hex(&seen.sha256.finish()), stored: seen.bytes, ..unpacked })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Ok(Unpacked { sha256: units::hex(&seen.sha256.finish()), stored: seen.bytes, ..unpacked })
 }
 
 fn cannot_write(target: &Path, error: &io::Error) -> Error {
@@ -265,7 +256,7 @@ mod tests {
         assert_eq!((unpacked.size, unpacked.stored, progress.done()), (300_000, stored.len() as u64, stored.len() as u64));
         assert_eq!(unpacked.head, payload[..HEAD]);
         assert_eq!(unpacked.layers, ["gzip"]);
-        assert_eq!(unpacked.sha256, hex(&openssl::sha::sha256(&stored)));
+        assert_eq!(unpacked.sha256, units::hex(&openssl::sha::sha256(&stored)));
         let mode = std::fs::metadata(&unpacked.path).expect("meta").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
