@@ -3,7 +3,7 @@
 # Usage: bare.sh DUMP
 set -euo pipefail
 dump=$1
-bin=$(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -V | tail -1)
+for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do [ ! -x "$folder/initdb" ] || bin=$folder; done
 room=$(mktemp -d)
 as=()
 if [ "$(id -u)" = 0 ]; then chown nobody "$room"; as=(setpriv --reuid nobody --clear-groups --); fi
