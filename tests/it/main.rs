@@ -3,3 +3,4 @@
 mod lab;
 mod postgres;
 mod runtime;
+mod sweep;

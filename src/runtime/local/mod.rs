@@ -11,7 +11,7 @@ mod sweep;
 mod user;
 
 pub use instance::{Instance, Kept};
-pub use process::{Kept as KeptLines, Lines, ToolRun};
+pub use process::{Said, ToolRun};
 pub use scratch::{Room, Scratch};
 pub use sweep::{Swept, sweep};
 pub use user::User;
