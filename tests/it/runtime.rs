@@ -97,7 +97,10 @@ async fn what_restored_code_started_ends_with_the_server() {
     let lab = Lab::new();
     let Server { instance, room } = lab.start().await;
     let client = connect(&instance, "postgres").await;
-    client.batch_execute("COPY (SELECT 1) TO PROGRAM 'setsid sleep 600 > /dev/null 2>&1 &'").await.expect("a daemon");
+    client
+        .batch_execute("COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; setsid sleep 600 > /dev/null 2>&1 &'")
+        .await
+        .expect("a daemon");
     while !processes_in(room.path()).iter().any(|pid| comm(*pid) == "sleep") {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

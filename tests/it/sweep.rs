@@ -96,6 +96,10 @@ async fn a_kept_instance_is_left_alone_until_a_person_removes_it() {
     told.helper.wait().expect("wait");
     assert_eq!(sweep(&base.path().join("scratch")), []);
     assert!(lives(told.server) && told.room.exists(), "it is kept");
+    let password = std::fs::read_to_string(format!("{}.password", told.room.display())).expect("the password");
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(told.room.join("s")).user("postgres").password(password).dbname("postgres");
+    drop(config.connect(tokio_postgres::NoTls).await.expect("a person can connect"));
     let removed = Command::new("sh").args(["-c", &told.remove]).status().expect("sh");
     assert!(removed.success());
     assert_gone(told.server, &told.room);

@@ -245,6 +245,13 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_told_as_such() {
+        let line = "FATAL:  could not write to file \"pg_wal/xlogtemp.17\": No space left on device".to_owned();
+        assert_eq!(disk_full(&[String::new(), line]).map(|e| e.message).as_deref(), Some("the disk is full"));
+        assert_eq!(disk_full(&["FATAL:  data directory has wrong ownership".to_owned()]), None);
+    }
+
+    #[test]
     fn an_instance_never_eats_the_machine() {
         let limits = limits(&RuntimeSettings::default());
         assert!(limits.cpus >= 1 && (LEAST_MEMORY..=MOST_MEMORY).contains(&limits.memory), "{limits:?}");

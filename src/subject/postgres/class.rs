@@ -88,7 +88,6 @@ const SIGNS: &[(Class, &[&str])] = &[
         &[
             "could not read from input file",
             "unexpected end of file",
-            "end of file",
             "incorrect data check",
             "could not uncompress",
             "could not decompress",
@@ -105,12 +104,9 @@ const SIGNS: &[(Class, &[&str])] = &[
             "sanity check on integer size",
             "differs from format found in file",
             "invalid OID for large object",
-            "invalid entry",
             "invalid ENCODING item",
             "invalid STDSTRINGS item",
             "invalid SEARCHPATH item",
-            "unrecognized encoding",
-            "bogus",
         ],
     ),
     (
@@ -170,7 +166,9 @@ impl Class {
             Level::Warning if !message.text.contains("terminating connection") => return Warning,
             Level::Warning | Level::Error => {}
         }
-        let found = SIGNS.iter().find(|(_, signs)| signs.iter().any(|sign| message.says(sign)));
+        // Damage to the archive is what the tool finds, not what the server says.
+        let possible = |class: Self| class != CorruptArchive || !message.text.contains("ERROR: ");
+        let found = SIGNS.iter().find(|(class, signs)| possible(*class) && signs.iter().any(|sign| message.says(sign)));
         found.map_or(Rejected, |(class, _)| *class)
     }
 
