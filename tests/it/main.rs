@@ -19,3 +19,4 @@ mod stage;
 mod store_faults;
 #[cfg(feature = "demo")]
 mod support;
+mod sweep;

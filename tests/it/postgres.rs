@@ -103,6 +103,21 @@ async fn the_newest_times_are_the_columns_own() {
     assert_eq!(users, ["public.users.born", "public.users.created_at"]);
 }
 
+#[tokio::test]
+async fn bytes_of_no_encoding_come_back_too() {
+    let lab = Lab::new();
+    let server = lab.start().await;
+    let postgres = connect(&server.instance, "postgres").await;
+    let create = "CREATE DATABASE old TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'";
+    postgres.batch_execute(create).await.expect("a database without an encoding");
+    let content = "CREATE TABLE t (name text); INSERT INTO t VALUES (E'Andr\\xe9')";
+    connect(&server.instance, "old").await.batch_execute(content).await.expect("its content");
+    for options in [&["-Fc"][..], &[]] {
+        let proof = lab.restore(&server.dump("old", options).await).await.expect("restored");
+        assert_eq!(census(&proof, &[]).await.count_of("public.t"), Some(1), "{options:?}");
+    }
+}
+
 /// Restores a broken dump, which must not work out.
 async fn blamed(lab: &Lab, what: &str, dump: &[u8]) -> Error {
     match lab.restore(dump).await {

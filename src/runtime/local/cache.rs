@@ -7,6 +7,7 @@ use super::scratch::beside;
 use crate::error::{Error, Result};
 use crate::runtime::{Installation, Place, Recipe};
 use crate::secret::{Secret, Secrets};
+use crate::units;
 use serde::{Deserialize, Serialize};
 use std::fs::DirBuilder;
 use std::io;
@@ -44,8 +45,8 @@ pub(super) fn entry_dir(cache: &Path, recipe: &dyn Recipe, installation: &Instal
     let calls: Vec<String> = recipe.initialise(&place, Path::new("password")).iter().map(ToString::to_string).collect();
     let made_by = format!("{}\n{}\n{}", installation.bin.display(), installation.version, calls.join("\n"));
     let hash = openssl::sha::sha256(made_by.as_bytes());
-    let hash: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    cache.join(format!("{}-{}-{hash}", recipe.engine(), installation.version))
+    let hash = hash.get(..6).unwrap_or(&hash);
+    cache.join(format!("{}-{}-{}", recipe.engine(), installation.version, units::hex(hash)))
 }
 
 /// Copies an entry to `data` and returns its password. `None`: there is none, or it was damaged and is gone now.
@@ -135,7 +136,7 @@ pub(super) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 pub(super) fn random(bytes: usize) -> io::Result<Zeroizing<String>> {
     let mut raw = Zeroizing::new(vec![0; bytes]);
     openssl::rand::rand_bytes(&mut raw).map_err(io::Error::other)?;
-    Ok(Zeroizing::new(raw.iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok(Zeroizing::new(units::hex(&raw)))
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl Instance {
         marks().map_err(|e| Error::from(e).context("cannot keep the instance"))?;
         self.server.release();
         let room = self.room.display();
-        Ok(Kept { remove: format!("kill -QUIT {}; sleep 1; rm -rf {room} {room}.*", self.pid()) })
+        Ok(Kept { remove: format!("kill -QUIT {}; sleep 1; rm -rf '{room}' '{room}'.*", self.pid()) })
     }
 }
 

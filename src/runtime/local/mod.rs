@@ -11,7 +11,7 @@ mod sweep;
 mod user;
 
 pub use instance::{Instance, Kept};
-pub use process::{Kept as KeptLines, Lines, ToolRun};
+pub use process::{Said, ToolRun};
 pub use scratch::{Room, Scratch};
 pub use sweep::{Swept, sweep};
 pub use user::User;
@@ -242,6 +242,13 @@ mod tests {
         let error = check_socket_path(&path.join("y")).expect_err("too long");
         assert!(error.message.starts_with("the path of the server's socket has 109 bytes"), "{error}");
         assert!(error.hint.is_some_and(|hint| hint.contains("shorter")));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        let line = "FATAL:  could not write to file \"pg_wal/xlogtemp.17\": No space left on device".to_owned();
+        assert_eq!(disk_full(&[String::new(), line]).map(|e| e.message).as_deref(), Some("the disk is full"));
+        assert_eq!(disk_full(&["FATAL:  data directory has wrong ownership".to_owned()]), None);
     }
 
     #[test]

@@ -148,19 +148,19 @@ impl Lines {
 
     /// The kept lines: the first and the last ones.
     #[must_use]
-    pub fn into_kept(mut self) -> Kept {
+    pub fn into_said(mut self) -> Said {
         if !self.unfinished.is_empty() {
             self.end_line();
         }
         let left_out = self.total - self.first.len() - self.last.len();
         self.first.extend(self.last);
-        Kept { lines: self.first, left_out }
+        Said { lines: self.first, left_out }
     }
 }
 
 /// A tool's lines, and how many between the first and the last ones were left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct Said {
     /// The lines.
     pub lines: Vec<String>,
     /// How many are missing in the middle.
@@ -173,7 +173,7 @@ pub struct ToolRun {
     /// Its exit code or the signal that ended it.
     pub exit: ExitStatus,
     /// Its standard error.
-    pub stderr: Kept,
+    pub stderr: Said,
 }
 
 /// What a tool's descendants may hold its standard error open for.
@@ -236,7 +236,7 @@ pub(super) async fn run_tool(mut command: Command, room: &Path) -> Result<ToolRu
         let _ = tokio::time::timeout(DRAIN_LIMIT, read_lines(pipe, &mut lines)).await;
     }
     let exit = exit.map_err(|e| Error::from(e).context(format!("cannot wait for {}", program.display())))?;
-    Ok(ToolRun { exit, stderr: lines.into_kept() })
+    Ok(ToolRun { exit, stderr: lines.into_said() })
 }
 
 async fn read_lines(pipe: &mut (impl AsyncRead + Unpin), lines: &mut Lines) {
@@ -257,7 +257,7 @@ mod tests {
             lines.push(format!("line {i}\n").as_bytes());
         }
         lines.push(&vec![b'x'; 1_000_000]);
-        let kept = lines.into_kept();
+        let kept = lines.into_said();
         assert_eq!((kept.lines.len(), kept.left_out), (400, 601));
         assert_eq!(kept.lines.first().map(String::as_str), Some("line 0"));
         assert_eq!(kept.lines.get(200).map(String::as_str), Some("line 801"));
@@ -271,7 +271,7 @@ mod tests {
             let mut lines = Lines::default();
             lines.push(&text[..cut]);
             lines.push(&text[cut..]);
-            assert_eq!(lines.into_kept().lines, ["one", "two \u{e9}", "", "last"], "cut at {cut}");
+            assert_eq!(lines.into_said().lines, ["one", "two \u{e9}", "", "last"], "cut at {cut}");
         }
     }
 }

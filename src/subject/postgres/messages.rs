@@ -29,7 +29,6 @@ pub struct Message {
 }
 
 /// `psql:FILE:LINE: LEVEL:  text`, `pg_restore: LEVEL: text`.
-#[expect(clippy::expect_used, reason = "a constant pattern, used by the tests")]
 static HEAD: LazyLock<Regex> = LazyLock::new(|| {
     let tool = r"^(?:(?P<psql>psql):.*:(?P<line>[0-9]+)|(?P<tool>psql|pg_restore)): ";
     let level = "(?P<level>error|warning|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|LOG|DEBUG)";
@@ -37,10 +36,10 @@ static HEAD: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 impl Message {
-    /// Whether the message or its details contain this.
+    /// Whether the message or one of its details contains this. `…` stands for anything.
     #[must_use]
     pub fn says(&self, sign: &str) -> bool {
-        self.text.contains(sign) || self.details.iter().any(|line| line.contains(sign))
+        std::iter::once(&self.text).chain(&self.details).any(|line| contains(line, sign))
     }
 
     /// Its first line for people: without the tool's and the server's prefixes, values left out.
@@ -51,6 +50,14 @@ impl Message {
         let table = text.strip_prefix("COPY failed for table ").and_then(|rest| rest.split(": ").next());
         table.map_or_else(|| server.to_owned(), |table| format!("table {table}: {server}"))
     }
+}
+
+fn contains(line: &str, sign: &str) -> bool {
+    let mut rest = Some(line);
+    for part in sign.split('…') {
+        rest = rest.and_then(|rest| rest.split_once(part)).map(|(_, after)| after);
+    }
+    rest.is_some()
 }
 
 /// Puts the lines of standard error together to messages.

@@ -1,10 +1,12 @@
 //! `PostgreSQL` dumps: custom archives (`pg_dump -Fc`) and plain SQL.
 
 mod census;
+mod class;
 mod classify;
 pub(crate) mod client;
 mod header;
 mod inventory;
+mod looks;
 mod messages;
 mod query;
 pub(crate) mod recipe;

@@ -29,7 +29,7 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
         return Err(Error::backup("the dump is cut short: its closing line is missing")
             .hint("Look at how it was written and moved: pg_dump did not get to its end, or the upload did not."));
     }
-    create_database(instance).await?;
+    create_database(instance, encoding(&payload.head)).await?;
     let call = if custom { pg_restore(payload, facts, instance, spec) } else { psql(payload, instance) };
     let run = instance.run(&call).await?;
     let other_major = dumped_from(facts).is_some_and(|major| major != instance.installation().major);
@@ -59,9 +59,17 @@ fn with_server_log(error: Error, instance: &Instance) -> Error {
     if gone { error.evidence(instance.log_tail()) } else { error }
 }
 
+/// The encoding of the database to restore into. The server converts from whatever the dump is written in, except from
+/// `SQL_ASCII`, which is no encoding: its bytes only fit into a database that does not look at them either.
+fn encoding(head: &[u8]) -> &'static str {
+    const NONE: &[u8] = b"SET client_encoding = 'SQL_ASCII'";
+    let none = head.windows(NONE.len()).any(|window| window == NONE);
+    if none { "'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'" } else { "'UTF8'" }
+}
+
 /// `template0`, because a template that something was added to would stand in the dump's way.
-async fn create_database(instance: &Instance) -> Result<()> {
-    let create = format!("CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8'");
+async fn create_database(instance: &Instance, encoding: &str) -> Result<()> {
+    let create = format!("CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING {encoding}");
     let client = client::connect(instance.place(), instance.password(), "postgres").await.map_err(|e| client::harness(&e))?;
     client.batch_execute(&create).await.map_err(|e| client::harness(&e).context("cannot create a database"))
 }

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 const LEFT_OUT: &str = "(left out)";
 
 /// A pattern of ours: a mistake in it shows in the tests below.
-#[expect(clippy::expect_used, reason = "constant patterns, each used by a test")]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a valid pattern")
 }
