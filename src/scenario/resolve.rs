@@ -1,4 +1,4 @@
-//! From what was typed ([`spec`](super::spec)) to what it means ([`Scenario`], [`Settings`]): defaults are filled in, names are
+//! From what was typed ([`spec`](super::spec)) to what it means ([`Scenario`], [`Settings`](crate::scenario::Settings)): defaults are filled in, names are
 //! looked up, texts are parsed, and everything that cannot be is told with its place.
 
 mod checks;

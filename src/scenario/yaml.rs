@@ -1,7 +1,7 @@
 //! From YAML to [`Node`]s.
 //!
 //! The tree is built from the parser's events under budgets (depth, nodes, aliases), so that no file, however hostile, costs
-//! more than a little memory. What the parser cannot read is told in our words ([`yaml_error`](super::yaml_error)).
+//! more than a little memory. What the parser cannot read is told in our words ([`super::yaml_error`]).
 
 use super::node::{Entry, Node, Value, Weight, merge};
 use super::source::{MOST_PROBLEMS, Place, Problem, line_of};
