@@ -221,6 +221,34 @@ pub struct PhaseRecord {
     pub seconds: f64,
 }
 
+impl ScenarioRecord {
+    /// The record of a scenario that has gone no step yet: not verified.
+    #[must_use]
+    pub fn new(name: &str, kind: &str, tags: &[String], file: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            tags: tags.to_vec(),
+            file,
+            verdict: Verdict::Error,
+            depth: Depth::Nothing,
+            artifact: None,
+            payload: None,
+            instance: None,
+            kept: None,
+            phases: Vec::new(),
+            checks: Vec::new(),
+            censuses: Vec::new(),
+            tools: Vec::new(),
+            tool_log: Vec::new(),
+            rto_seconds: None,
+            rpo_seconds: None,
+            seconds: 0.0,
+            not_tested: Vec::new(),
+        }
+    }
+}
+
 impl Summary {
     /// Counts the verdicts. The exit code is the one of a run that ended by itself, with warnings allowed; whoever knows
     /// better sets it from [`exit`].

@@ -32,27 +32,8 @@ fn at(time: &str) -> Timestamp {
 
 /// A scenario with nothing in it yet.
 pub fn empty(name: &str, verdict: Verdict, depth: Depth) -> ScenarioRecord {
-    ScenarioRecord {
-        name: name.into(),
-        kind: "postgres".into(),
-        tags: vec!["database".into()],
-        file: format!("scenarios/{name}.yaml:1"),
-        verdict,
-        depth,
-        artifact: None,
-        payload: None,
-        instance: None,
-        kept: None,
-        phases: Vec::new(),
-        checks: Vec::new(),
-        censuses: Vec::new(),
-        tools: Vec::new(),
-        tool_log: Vec::new(),
-        rto_seconds: None,
-        rpo_seconds: None,
-        seconds: 0.0,
-        not_tested: Vec::new(),
-    }
+    let tags = ["database".to_owned()];
+    ScenarioRecord { verdict, depth, ..ScenarioRecord::new(name, "postgres", &tags, format!("scenarios/{name}.yaml:1")) }
 }
 
 /// A scenario that came as far as a restore.

@@ -7,7 +7,7 @@ use crate::report::evidence::{PhaseRecord, ScenarioRecord};
 use crate::run::Phase;
 use crate::run::progress::Progress;
 use crate::scenario::Scenario;
-use crate::verdict::{Depth, Verdict, verdict};
+use crate::verdict::verdict;
 use std::future::Future;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -147,25 +147,7 @@ fn out_of_time(limit: Duration) -> Error {
 /// The record of a scenario that has gone no step yet.
 #[must_use]
 pub fn blank(scenario: &Scenario) -> ScenarioRecord {
-    ScenarioRecord {
-        name: scenario.name.clone(),
-        kind: crate::subject::subject(&scenario.subject).kind().to_owned(),
-        tags: scenario.tags.clone(),
-        file: format!("{}:{}", scenario.file.display(), scenario.line),
-        verdict: Verdict::Error,
-        depth: Depth::Nothing,
-        artifact: None,
-        payload: None,
-        instance: None,
-        kept: None,
-        phases: Vec::new(),
-        checks: Vec::new(),
-        censuses: Vec::new(),
-        tools: Vec::new(),
-        tool_log: Vec::new(),
-        rto_seconds: None,
-        rpo_seconds: None,
-        seconds: 0.0,
-        not_tested: Vec::new(),
-    }
+    let kind = crate::subject::subject(&scenario.subject).kind();
+    let file = format!("{}:{}", scenario.file.display(), scenario.line);
+    ScenarioRecord::new(&scenario.name, kind, &scenario.tags, file)
 }
