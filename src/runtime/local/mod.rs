@@ -1,5 +1,5 @@
-//! Instances as child processes: found on this machine ([`find`]), started from a cached data folder ([`cache`]) as an
-//! unprivileged user ([`user`]) in a folder of their own ([`scratch`]), gone afterwards ([`sweep`]).
+//! Instances as child processes: found on this machine (`find`), started from a cached data folder (`cache`) as an
+//! unprivileged user (`user`) in a folder of their own (`scratch`), gone afterwards (`sweep`).
 
 mod cache;
 mod find;
