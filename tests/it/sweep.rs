@@ -160,7 +160,8 @@ fn start_of(pid: u32) -> u64 {
 #[test]
 fn a_number_that_is_used_again_is_not_touched() {
     let base = open_folder();
-    let mut sleep = Command::new("sleep").arg("600").spawn().expect("sleep");
+    let mut command = Command::new("sleep");
+    let mut sleep = command.arg("60").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sleep");
     let start = start_of(sleep.id());
     dead_run(base.path(), "recycled", sleep.id(), start - 1);
     assert_eq!(sweep(base.path()).len(), 1);

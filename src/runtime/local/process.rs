@@ -194,11 +194,13 @@ impl Tool {
 }
 
 impl Drop for Tool {
+    /// Waits for the whole group, so that nothing of it is left when the caller goes on to remove its folder.
     fn drop(&mut self) {
-        self.kill_group();
+        let Some(group) = self.group.take() else { return };
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
         let until = Instant::now() + DRAIN_LIMIT;
-        // Waited for here, so that nothing of it is left when the caller goes on to remove its folder.
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+        let runs = |child: &mut tokio::process::Child| matches!(child.try_wait(), Ok(None));
+        while (runs(&mut self.child) || rustix::process::test_kill_process_group(group).is_ok()) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
