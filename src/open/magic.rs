@@ -81,6 +81,12 @@ pub(super) fn is_tar(head: &[u8]) -> bool {
         || (head.len() < 512 && head.get(257..262) == Some(b"ustar"))
 }
 
+/// Whether it is something that people keep as a backup, whole as far as can be seen: then whoever expected something else
+/// of it is wrong. Pages, error documents, empty files and noise are none.
+pub(super) fn is_a_backup(head: &[u8]) -> bool {
+    is_tar(head) || MARKS.iter().any(|(mark, _)| head.starts_with(mark)) || head.starts_with(b"--\n-- PostgreSQL database ")
+}
+
 /// Whether data that was just decrypted is something, and not the noise that a wrong key makes.
 pub(super) fn is_something(head: &[u8]) -> bool {
     looks_like(head) != UNKNOWN
