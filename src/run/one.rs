@@ -239,7 +239,11 @@ impl Way<'_> {
                     (Some(instance), None) => instance.stop().await?,
                     (None, _) => {}
                 }
-                room.map_or(Ok(()), Room::remove)?;
+                if let Some(room) = room {
+                    // A large folder takes its time, and signals must be heard meanwhile.
+                    let removing = tokio::task::spawn_blocking(|| room.remove()).await;
+                    removing.unwrap_or_else(|e| Err(Error::harness(format!("removing the scratch folder ended: {e}"))))?;
+                }
                 Ok(None)
             })
             .await?;

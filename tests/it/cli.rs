@@ -255,6 +255,44 @@ fn what_cannot_be_printed_is_not_green() {
     assert_eq!(status.code(), Some(4), "no panic over a stderr that is full");
 }
 
+/// A store that tells a stranger which key it was shown. It ends with the test binary.
+fn chatty_store(key: &'static str) -> u16 {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    let port = listener.local_addr().expect("address").port();
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().take(100).flatten() {
+            let head = BufReader::new(&socket).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).for_each(drop);
+            let body = format!("<Error><Code>AccessDenied</Code><Message>no rights for {key}</Message></Error>");
+            let _ = write!(socket, "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    port
+}
+
+#[test]
+fn keys_that_the_sdk_finds_by_itself_are_secrets_too() {
+    const KEY: &str = "AKIAFOUNDBYTHECHAIN7";
+    let stage = Stage::new();
+    let endpoint = format!("http://127.0.0.1:{}", chatty_store(KEY));
+    let store = format!(
+        "stores:\n  here: {{ s3: {{ bucket: b, endpoint: \"{endpoint}\", path_style: true }} }}\nscratch: {{ dir: scratch }}\n"
+    );
+    stage.write("assay.yaml", store);
+    stage.scenario("codetalk", "postgres: {}\n");
+    for command in ["list", "doctor", "run"] {
+        let mut assay = assay(stage.path());
+        assay.args([command, "-vv"]).env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", "hidden-hidden-hidden");
+        let said = text(&run(&mut assay));
+        assert!(said.contains("no rights for ***"), "{command}: {said}");
+        for secret in [KEY, "hidden-hidden-hidden"] {
+            assert!(!said.contains(secret), "{command} shows {secret}");
+        }
+    }
+    assert!(!stage.evidence().to_string().contains(KEY));
+}
+
 #[test]
 fn an_empty_mount_point_is_not_a_missing_backup() {
     let stage = Stage::new();
