@@ -1,6 +1,5 @@
 //! A place to try things in: scratch, a runtime, real servers and real dumps.
 
-use assay::run::progress::Progress;
 use assay::runtime::local::{Instance, LocalRuntime, Room, Scratch};
 use assay::runtime::{Call, Recipe};
 use assay::scenario::RuntimeSettings;
@@ -68,8 +67,7 @@ impl Lab {
         let subject = subject();
         let facts = subject.inspect(&payload)?;
         let instance = self.runtime.start(&*subject.recipe(&facts), room.path()).await?;
-        let (events, _) = tokio::sync::mpsc::unbounded_channel();
-        let restored = subject.restore(&payload, &facts, &instance, &Progress::new("test", events)).await?;
+        let restored = subject.restore(&payload, &facts, &instance).await?;
         Ok(Proof { facts, restored, instance, room })
     }
 }

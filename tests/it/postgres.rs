@@ -150,7 +150,7 @@ async fn damage_is_the_backups() {
         ("cut in its header", gzip[..30].to_vec(), "the archive is cut short within its header"),
         ("one bit in the rows", flipped(gzip.len() * 3 / 4), "corrupt archive"),
         ("sent as text", crlf, "the archive's header is damaged"),
-        ("empty", Vec::new(), "this is no PostgreSQL dump but an empty file"),
+        ("empty", Vec::new(), "this is no PostgreSQL dump but nothing at all (it is empty)"),
         ("a web page", b"<!DOCTYPE html><p>Sign in".to_vec(), "this is no PostgreSQL dump but an HTML page"),
         ("plain, cut in half", plain[..plain.len() / 2].to_vec(), "the dump is cut short"),
         ("plain, without its last lines", plain[..plain.len() - 200].to_vec(), "the dump is cut short"),

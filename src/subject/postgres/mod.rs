@@ -4,18 +4,18 @@ mod census;
 mod class;
 mod classify;
 pub(crate) mod client;
+mod foreign;
 mod header;
 mod inventory;
-mod looks;
 mod messages;
 mod query;
 pub(crate) mod recipe;
 mod restore;
 mod scrub;
+mod sql;
 
 use crate::census::Census;
 use crate::error::Result;
-use crate::run::progress::Progress;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
 use crate::scenario::SqlCheck;
@@ -64,7 +64,7 @@ impl Subject for Postgres {
         Box::new(PostgresRecipe::new(self.spec.version, facts))
     }
 
-    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance, _progress: &Progress) -> Result<Restored> {
+    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance) -> Result<Restored> {
         restore::restore(payload, facts, instance, &self.spec).await
     }
 

@@ -5,6 +5,7 @@ use super::classify::{self, Judgement};
 use super::client;
 use super::header::{CUSTOM, TOC_ENTRIES};
 use super::recipe::{SUPERUSER, dumped_from};
+use super::sql;
 use crate::error::{Error, Result};
 use crate::runtime::Call;
 use crate::runtime::local::{Instance, ToolRun};
@@ -118,8 +119,7 @@ async fn refuse_other_databases(instance: &Instance) -> Result<()> {
         .hint("Make the dump without --create, or in the custom format (-Fc)."))
 }
 
-/// How `pg_dump` begins and ends a plain dump. What follows the end differs between versions (`\unrestrict`).
-const BEGIN: &str = "-- PostgreSQL database dump";
+/// How `pg_dump` ends a plain dump. What follows differs between versions (`\unrestrict`).
 const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
 
 /// How far from the end of the file the closing line may stand.
@@ -127,8 +127,7 @@ const TAIL: u64 = 4096;
 
 /// Whether a plain dump of `pg_dump` lacks its closing line. A script by hand has none.
 fn is_cut_short(payload: &Payload) -> Result<bool> {
-    let head = String::from_utf8_lossy(&payload.head);
-    if !head.lines().any(|line| line.trim_end() == BEGIN) {
+    if !sql::is_by_pg_dump(&String::from_utf8_lossy(&payload.head)) {
         return Ok(false);
     }
     let tail = tail(&payload.path, payload.size).map_err(|e| Error::from(e).context("cannot read the payload"))?;
@@ -168,7 +167,7 @@ mod tests {
             std::fs::write(&path, &text).expect("write");
             Payload { path, size: text.len() as u64, head: text.into_bytes() }
         };
-        let begin = format!("--\n{BEGIN}\n--\n\n{}\n", "x".repeat(10_000));
+        let begin = format!("--\n{}\n--\n\n{}\n", sql::BEGIN, "x".repeat(10_000));
         let whole = format!("{begin}--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict abc\n\n");
         assert!(!is_cut_short(&payload(whole.clone())).expect("whole"));
         assert!(is_cut_short(&payload(whole[..whole.len() - 40].to_owned())).expect("cut"));
