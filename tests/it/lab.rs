@@ -103,6 +103,21 @@ impl Server {
         connect(&self.instance, database).await.batch_execute(sql).await.expect("its content");
     }
 
+    /// What a shell command writes to its standard output, with this server's programs in its path and the server at hand.
+    pub fn shell(&self, command: &str) -> Vec<u8> {
+        let output = std::process::Command::new("sh")
+            .args(["-ec", command])
+            .current_dir(self.room.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", self.instance.installation().bin.display()))
+            .env("PGHOST", &self.instance.place().socket)
+            .env("PGUSER", "postgres")
+            .env("PGPASSWORD", self.instance.password().expose())
+            .output()
+            .expect("a shell");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
     /// A dump of a database by the real `pg_dump`.
     pub async fn dump(&self, database: &str, options: &[&str]) -> Vec<u8> {
         let file: PathBuf = self.room.path().join(format!("{database}{}.dump", options.concat()));

@@ -1,11 +1,13 @@
 //! What the first bytes of a payload say: whether it is a dump, of which format, made when, of what and by what. Pure.
 //!
-//! Layout of a custom archive: `pg_backup_archiver.c` (`ReadHead`, `ReadInt`, `ReadStr`) of `PostgreSQL`.
+//! Layout of a custom archive's header: `ReadHead` in `pg_backup_archiver.c` of `PostgreSQL`.
 
+use super::wire::Reader;
 use super::{foreign, sql};
-use crate::error::{Error, Result};
+use crate::error::{Blame, Error, Result};
 use crate::open::magic;
 use crate::subject::{Fact, Facts};
+use std::io::{self, Cursor, Read, Seek};
 
 /// Names of facts that other parts of the subject read again.
 pub const DUMPED_FROM: &str = "dumped from";
@@ -28,6 +30,7 @@ const SHORTEST_ENTRY: u64 = 30;
 
 /// A header holds a name of at most 63 bytes, two versions and a few numbers.
 const LONGEST_HEADER: u64 = 1024;
+const LONGEST_NAME: usize = 64 << 10;
 
 /// Reads what a payload says of itself.
 ///
@@ -69,28 +72,8 @@ fn form(head: &[u8]) -> Form {
 }
 
 fn archive(head: &[u8], size: u64) -> Result<Facts> {
-    // More bytes than any header has: then it is its lengths that are wrong.
-    let cut = || match size {
-        ..LONGEST_HEADER => Error::backup("the archive is cut short within its header"),
-        _ => damaged("its lengths cannot be"),
-    };
-    let mut reader = Reader { rest: head.get(MAGIC.len()..).ok_or_else(cut)?, int_size: 4 };
-    let (major, minor, _revision) = (reader.byte(), reader.byte(), reader.byte());
-    let (Some(major), Some(minor)) = (major, minor) else { return Err(cut()) };
-    let (Some(int_size), Some(offset_size), Some(format)) = (reader.byte(), reader.byte(), reader.byte()) else {
-        return Err(cut());
-    };
-    if major != 1 || minor < 10 || !(1..=8).contains(&int_size) || !(1..=8).contains(&offset_size) {
-        return Err(damaged("its version or its integer sizes cannot be"));
-    }
-    refuse_other_formats(format)?;
-    reader.int_size = usize::from(int_size);
-    let header = reader.header(minor).ok_or_else(cut)?;
-    // A changed byte here, or line feeds that a text-mode transfer changed, and pg_restore restores nothing without a word.
-    if header.entries <= 0 || header.entries.unsigned_abs().saturating_mul(SHORTEST_ENTRY) > size {
-        return Err(damaged(&format!("{} TOC entries in {size} bytes cannot be", header.entries)));
-    }
-    Ok(header.facts(major, minor))
+    let mut reader = Reader::new(Cursor::new(head), head.len() as u64);
+    Ok(Header::read(&mut reader, size)?.facts())
 }
 
 fn refuse_other_formats(format: u8) -> Result<()> {
@@ -107,89 +90,96 @@ fn damaged(how: &str) -> Error {
         .hint("Look for a transfer in text mode on the way to the store.")
 }
 
-/// A custom archive's header behind its fixed bytes.
-struct Header {
+/// A custom archive's header.
+pub struct Header {
+    /// The version is 1.`minor`.
+    pub minor: u8,
+    /// Bytes of a place in the file.
+    pub offset_size: u8,
+    /// How many entries the table of contents has.
+    pub entries: i64,
+    origin: Origin,
+}
+
+/// What the header says of where the archive comes from.
+struct Origin {
     compression: String,
     taken: Option<String>,
     database: Option<String>,
     from: Option<String>,
     by: Option<String>,
-    entries: i64,
 }
 
 impl Header {
-    fn facts(self, major: u8, minor: u8) -> Facts {
+    /// Reads the header of an archive of `size` bytes; the entries follow.
+    ///
+    /// # Errors
+    /// Backup: it is broken. Harness: a format that is not supported yet.
+    pub fn read<R: Read + Seek>(reader: &mut Reader<R>, size: u64) -> Result<Self> {
+        // More bytes than any header has: then it is its lengths that are wrong.
+        let cut = |e: io::Error| match (Error::from(e), size) {
+            (error, _) if error.blame != Blame::Backup => error,
+            (_, ..LONGEST_HEADER) => Error::backup("the archive is cut short within its header"),
+            _ => damaged("its lengths cannot be"),
+        };
+        let _: [u8; MAGIC.len()] = reader.bytes().map_err(cut)?;
+        let [major, minor, _revision, int_size, offset_size, format] = reader.bytes().map_err(cut)?;
+        if major != 1 || minor < 10 || !(1..=8).contains(&int_size) || !(1..=8).contains(&offset_size) {
+            return Err(damaged("its version or its integer sizes cannot be"));
+        }
+        refuse_other_formats(format)?;
+        reader.set_int_size(int_size);
+        let origin = Origin::read(reader, minor).map_err(cut)?;
+        let entries = reader.int().map_err(cut)?;
+        // A changed byte here, or line feeds that a text-mode transfer changed, and pg_restore restores nothing without a word.
+        if entries <= 0 || entries.unsigned_abs().saturating_mul(SHORTEST_ENTRY) > size {
+            return Err(damaged(&format!("{entries} TOC entries in {size} bytes cannot be")));
+        }
+        Ok(Self { minor, offset_size, entries, origin })
+    }
+
+    fn facts(self) -> Facts {
+        let Origin { compression, taken, database, from, by } = self.origin;
         let facts = [
-            ("database", self.database),
-            (DUMPED_FROM, self.from),
-            (DUMPED_BY, self.by),
-            ("taken at", self.taken.map(|time| format!("{time} (time zone of the dump's host)"))),
-            (COMPRESSION, Some(self.compression)),
+            ("database", database),
+            (DUMPED_FROM, from),
+            (DUMPED_BY, by),
+            ("taken at", taken.map(|time| format!("{time} (time zone of the dump's host)"))),
+            (COMPRESSION, Some(compression)),
             (TOC_ENTRIES, Some(self.entries.to_string())),
-            (ARCHIVE_VERSION, Some(format!("{major}.{minor}"))),
+            (ARCHIVE_VERSION, Some(format!("1.{}", self.minor))),
         ];
         Facts { format: CUSTOM.to_owned(), facts: given(facts) }
     }
 }
 
+impl Origin {
+    fn read<R: Read + Seek>(reader: &mut Reader<R>, minor: u8) -> io::Result<Self> {
+        let compression = if minor >= 15 { algorithm(reader.byte()?) } else { level(reader.int()?) };
+        let taken = local_time(reader)?;
+        let mut text = || reader.text(LONGEST_NAME);
+        Ok(Self { compression, taken, database: text()?, from: text()?, by: text()? })
+    }
+}
+
+/// `struct tm`: seconds first, months from 0, years from 1900. `None`: no such time.
+fn local_time<R: Read + Seek>(reader: &mut Reader<R>) -> io::Result<Option<String>> {
+    let (second, minute, hour) = (reader.int()?, reader.int()?, reader.int()?);
+    let (day, month, year, _daylight_saving) = (reader.int()?, reader.int()?, reader.int()?, reader.int()?);
+    let small = |number: i64| i8::try_from(number).ok();
+    let time = || {
+        let year = i16::try_from(year.checked_add(1900)?).ok()?;
+        let (month, day) = (small(month.checked_add(1)?)?, small(day)?);
+        // A leap second is written as 60.
+        let second = small(second)?.min(59);
+        jiff::civil::DateTime::new(year, month, day, small(hour)?, small(minute)?, second, 0).ok()
+    };
+    Ok(time().map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()))
+}
+
 /// Those of the facts that are there.
 pub fn given<const N: usize>(facts: [(&str, Option<String>); N]) -> Vec<Fact> {
     facts.into_iter().filter_map(|(name, value)| value.map(|value| Fact { name: name.to_owned(), value })).collect()
-}
-
-struct Reader<'b> {
-    rest: &'b [u8],
-    int_size: usize,
-}
-
-impl<'b> Reader<'b> {
-    fn take(&mut self, count: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(count)?;
-        self.rest = rest;
-        Some(taken)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
-    }
-
-    /// A sign byte and a magnitude, the lowest byte first.
-    fn int(&mut self) -> Option<i64> {
-        let negative = self.byte()? != 0;
-        let bytes = self.take(self.int_size)?;
-        let magnitude = bytes.iter().rev().fold(0i64, |sum, byte| (sum << 8) | i64::from(*byte));
-        Some(if negative { magnitude.wrapping_neg() } else { magnitude })
-    }
-
-    /// A length and bytes; a negative length is NULL, the inner `None`.
-    #[expect(clippy::option_option, reason = "cut short and NULL are two things")]
-    fn text(&mut self) -> Option<Option<String>> {
-        let Ok(length) = usize::try_from(self.int()?) else { return Some(None) };
-        Some(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
-    }
-
-    fn header(&mut self, minor: u8) -> Option<Header> {
-        let compression = if minor >= 15 { algorithm(self.byte()?) } else { level(self.int()?) };
-        let taken = self.local_time()?;
-        let (database, from, by) = (self.text()?, self.text()?, self.text()?);
-        Some(Header { compression, taken, database, from, by, entries: self.int()? })
-    }
-
-    /// `struct tm`: seconds first, months from 0, years from 1900. The inner `None`: no such time.
-    #[expect(clippy::option_option, reason = "cut short and impossible are two things")]
-    fn local_time(&mut self) -> Option<Option<String>> {
-        let (second, minute, hour) = (self.int()?, self.int()?, self.int()?);
-        let (day, month, year, _daylight_saving) = (self.int()?, self.int()?, self.int()?, self.int()?);
-        let small = |number: i64| i8::try_from(number).ok();
-        let time = || {
-            let year = i16::try_from(year.checked_add(1900)?).ok()?;
-            let (month, day) = (small(month.checked_add(1)?)?, small(day)?);
-            // A leap second is written as 60.
-            let second = small(second)?.min(59);
-            jiff::civil::DateTime::new(year, month, day, small(hour)?, small(minute)?, second, 0).ok()
-        };
-        Some(time().map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()))
-    }
 }
 
 /// Before version 1.15: the level of gzip, -1 its default.
@@ -208,23 +198,22 @@ fn algorithm(number: u8) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
-    use crate::error::Blame;
     use proptest::prelude::*;
 
-    fn int(out: &mut Vec<u8>, value: i32) {
+    pub fn int(out: &mut Vec<u8>, value: i32) {
         out.push(u8::from(value < 0));
         out.extend(value.unsigned_abs().to_le_bytes());
     }
 
-    fn text(out: &mut Vec<u8>, value: &str) {
+    pub fn text(out: &mut Vec<u8>, value: &str) {
         int(out, i32::try_from(value.len()).expect("short"));
         out.extend(value.as_bytes());
     }
 
     /// A header as `pg_dump` 15 (minor 14) or 17 (minor 16) writes it.
-    fn header(minor: u8, entries: i32) -> Vec<u8> {
+    pub fn header(minor: u8, entries: i32) -> Vec<u8> {
         let mut out = b"PGDMP".to_vec();
         out.extend([1, minor, 0, 4, 8, 1]);
         if minor >= 15 {

@@ -13,6 +13,9 @@ pub(crate) mod recipe;
 mod restore;
 mod scrub;
 mod sql;
+mod toc;
+mod walk;
+mod wire;
 
 use crate::census::Census;
 use crate::error::Result;

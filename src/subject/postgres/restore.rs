@@ -5,7 +5,7 @@ use super::classify::{self, Judgement};
 use super::client;
 use super::header::{CUSTOM, TOC_ENTRIES};
 use super::recipe::{SUPERUSER, dumped_from};
-use super::sql;
+use super::{sql, walk};
 use crate::error::{Error, Result};
 use crate::runtime::Call;
 use crate::runtime::local::{Instance, ToolRun};
@@ -26,7 +26,9 @@ const WORTH_A_WORKER: u64 = 4 << 20;
 /// Backup: it is cut short or corrupt, or a plain dump stopped at a statement. Harness: the server or the tools cannot do it.
 pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<Restored> {
     let custom = facts.format == CUSTOM;
-    if !custom && is_cut_short(payload)? {
+    if custom {
+        walk::walk(payload.path.clone()).await?;
+    } else if is_cut_short(payload)? {
         return Err(Error::backup("the dump is cut short: its closing line is missing")
             .hint("Look at how it was written and moved: pg_dump did not get to its end, or the upload did not."));
     }
