@@ -26,7 +26,12 @@ pub fn open_folder() -> tempfile::TempDir {
 
 /// A runtime for tests: two processors, little memory, a cache that all tests share.
 pub fn runtime() -> LocalRuntime {
-    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), ..RuntimeSettings::default() };
+    runtime_with(Vec::new())
+}
+
+/// The same with programs out of these folders.
+fn runtime_with(postgres_bin: Vec<PathBuf>) -> LocalRuntime {
+    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), postgres_bin, ..RuntimeSettings::default() };
     let runtime = LocalRuntime::new(&settings, &Secrets::default()).expect("a runtime");
     runtime.with_cache(Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")))
 }
@@ -46,6 +51,27 @@ impl Lab {
         let runtime = runtime();
         let scratch = Scratch::create(base.path(), "run", runtime.user()).expect("scratch");
         Self { runtime, scratch, base }
+    }
+
+    /// The same with programs replaced by shell scripts, so that they do what the real ones do too rarely.
+    pub async fn with_scripts(mut self, scripts: &[(&str, &str)]) -> Self {
+        let real = self.runtime.installations(&*recipe()).await.swap_remove(0).bin;
+        let bin = self.base().join("bin");
+        std::fs::create_dir(&bin).expect("a folder");
+        // A link to the server would lead to where it really lies, past the scripts.
+        let server = format!("exec {} \"$@\"", real.join("postgres").display());
+        for (name, script) in scripts.iter().copied().chain([("postgres", server.as_str())]) {
+            std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).expect("a script");
+            std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        }
+        for program in real.read_dir().expect("programs").map(|entry| entry.expect("a program")) {
+            let link = bin.join(program.file_name());
+            if !link.exists() {
+                std::os::unix::fs::symlink(program.path(), link).expect("a link");
+            }
+        }
+        self.runtime = runtime_with(vec![bin]);
+        self
     }
 
     pub fn base(&self) -> &Path {

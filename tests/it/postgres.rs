@@ -203,6 +203,28 @@ async fn damage_is_the_backups() {
 }
 
 #[tokio::test]
+async fn a_crash_is_the_backups_when_listing_fails_too() {
+    let dump = shop(&Lab::new()).await.dump("shop", &["-Fc"]).await;
+    let list_works = "[ \"$1\" = -l ] && exit 0\n";
+    for (crash, blame, message) in [
+        ("kill -SEGV $$".to_owned(), Blame::Backup, "corrupt archive: pg_restore cannot even list it (signal: 11"),
+        (
+            "echo out of memory >&2; exit 1".to_owned(),
+            Blame::Backup,
+            "corrupt archive: pg_restore cannot even list it (exit status: 1",
+        ),
+        (format!("{list_works}kill -SEGV $$"), Blame::Harness, "pg_restore was ended by signal 11"),
+        (format!("{list_works}echo out of memory >&2; exit 1"), Blame::Harness, "out of memory"),
+        ("kill -KILL $$".to_owned(), Blame::Harness, "pg_restore was ended by signal 9"),
+    ] {
+        let lab = Lab::new().with_scripts(&[("pg_restore", &crash)]).await;
+        let error = blamed(&lab, &crash, &dump).await;
+        assert_eq!(error.blame, blame, "{crash}: {error:?}");
+        assert!(error.message.starts_with(message), "{crash}: {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn rows_that_break_their_constraints_are_findings_and_the_rest_is_measured() {
     let lab = Lab::new();
     let raw = shop(&lab).await.dump("shop", &["-Fc", "-Z0"]).await;

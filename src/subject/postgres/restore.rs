@@ -35,6 +35,10 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
     create_database(instance, encoding(&payload.head)).await?;
     let call = if custom { pg_restore(payload, facts, instance, spec) } else { psql(payload, instance) };
     let run = instance.run(&call).await?;
+    if custom && classify::may_be_damage(&run) {
+        let listing = instance.run(&Call::new("pg_restore").arg("-l").arg(&payload.path)).await?;
+        classify::unlistable(&listing).map_or(Ok(()), Err)?;
+    }
     let other_major = dumped_from(facts).is_some_and(|major| major != instance.installation().major);
     let Judgement { log, outcomes, stop } = classify::judge(call.program, &run.stderr, run.exit, other_major);
     if let Some(error) = stop {
