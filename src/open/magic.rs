@@ -76,7 +76,7 @@ pub(super) fn is_zstd(head: &[u8]) -> bool {
 }
 
 /// A tar header: the sum over its bytes stands in it, older ones have no other mark.
-pub(super) fn is_tar(head: &[u8]) -> bool {
+pub(crate) fn is_tar(head: &[u8]) -> bool {
     head.get(..512).and_then(|block| block.try_into().ok()).is_some_and(super::tar::is_header)
         || (head.len() < 512 && head.get(257..262) == Some(b"ustar"))
 }

@@ -169,9 +169,7 @@ impl Way<'_> {
         record: &mut Recorder,
     ) -> Result<Restored, Stopped> {
         let size = Some(payload.size);
-        let restored = record
-            .step(Phase::Restore, size, async |progress| self.subject.restore(payload, facts, instance, &progress).await)
-            .await?;
+        let restored = record.step(Phase::Restore, size, async |_| self.subject.restore(payload, facts, instance).await).await?;
         let took = record.seconds(Phase::Start) + record.seconds(Phase::Restore);
         record.record.rto_seconds = Some(took);
         record.outcome(objectives::rto(&self.scenario.objectives, Duration::from_secs_f64(took)));
