@@ -55,7 +55,7 @@ impl Lab {
 
     /// The same with programs replaced by shell scripts, so that they do what the real ones do too rarely.
     pub async fn with_scripts(mut self, scripts: &[(&str, &str)]) -> Self {
-        let real = self.runtime.installations(&*recipe()).await.swap_remove(0).bin;
+        let real = self.runtime.installations(&*recipe()).await.expect("installations").swap_remove(0).bin;
         let bin = self.base().join("bin");
         std::fs::create_dir(&bin).expect("a folder");
         // A link to the server would lead to where it really lies, past the scripts.
