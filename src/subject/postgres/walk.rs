@@ -197,7 +197,9 @@ mod tests {
 
     fn toc(minor: u8, entries: &[Written]) -> Vec<u8> {
         let mut out = header(minor, i32::try_from(entries.len()).expect("few"));
-        entries.iter().for_each(|written| entry(&mut out, minor, written));
+        for written in entries {
+            entry(&mut out, minor, written);
+        }
         out
     }
 
