@@ -9,13 +9,36 @@ use std::path::Path;
 
 /// What this version judges otherwise than it should, and why. The test fails when one is missing here, and when one that
 /// stands here is judged right: then it goes.
-const NOT_YET: &[(&str, &str)] = &[];
+const NOT_YET: &[(&str, &str)] = &[
+    ("custom-15-flip-month.dump", "a name, a kind or a time in the table of contents: nothing is compared with it yet"),
+    ("custom-15-flip-toc-desc.dump", "a name, a kind or a time in the table of contents: nothing is compared with it yet"),
+    ("custom-15-flip-toc-namespace.dump", "a name, a kind or a time in the table of contents: nothing is compared with it yet"),
+    ("custom-15-flip-toc-section.dump", "a name, a kind or a time in the table of contents: nothing is compared with it yet"),
+    ("custom-15-flip-toc-tag.dump", "a name, a kind or a time in the table of contents: nothing is compared with it yet"),
+    ("latin-15-create.sql", "`pg_dump --create` is not supported yet"),
+    ("plain-15-crlf.sql", "plain SQL is judged by its restore alone"),
+    ("plain-15-cut-one-byte.sql", "plain SQL is judged by its restore alone"),
+    ("rich-15-clean-create.sql.gz", "`pg_dump --create` is not supported yet"),
+    ("rich-15-clean.sql.gz", "roles that the dump names are not made yet"),
+    ("rich-15-columns.sql.gz", "roles that the dump names are not made yet"),
+    ("rich-15-create.sql.gz", "`pg_dump --create` is not supported yet"),
+    ("rich-15-custom-pipe.dump", "roles that the dump names are not made yet"),
+    ("rich-15-custom-z0.dump", "roles that the dump names are not made yet"),
+    ("rich-15-custom.dump", "roles that the dump names are not made yet"),
+    ("rich-15-inserts.sql.gz", "roles that the dump names are not made yet"),
+    ("rich-15-no-owner.sql.gz", "roles that the dump names are not made yet"),
+    ("rich-15-plain.sql", "roles that the dump names are not made yet"),
+    ("rich-15-via-root.dump", "roles that the dump names are not made yet"),
+    ("shop-15-create.sql", "`pg_dump --create` is not supported yet"),
+];
 
 /// Formats and majors that can be had on every machine with one `PostgreSQL` server.
 fn of_this_ring(case: &Value) -> bool {
     let format = case["format"].as_str().expect("format");
     let least = case["least_major"].as_u64().unwrap_or(15);
-    matches!(format, "custom" | "plain") && least <= 15 && case["major"].as_u64().expect("major") <= 15
+    // The one key of a scenario that does not exist yet.
+    let unknown = case["scenario"]["postgres"]["without_extensions"].is_array();
+    matches!(format, "custom" | "plain") && least <= 15 && case["major"].as_u64().expect("major") <= 15 && !unknown
 }
 
 #[test]
