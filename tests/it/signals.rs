@@ -101,6 +101,10 @@ fn a_second_signal_ends_it_at_once() {
     send(&child, Signal::TERM);
     let code = ended(&mut child).code();
     assert!(matches!(code, Some(130 | 143)), "{code:?}");
+    // It may have left its server; the next run removes that.
+    stage.scenario("codetalk", "postgres: {}\n");
+    assert_eq!(stage.assay(&["run", "codetalk"]).status.code(), Some(0));
+    assert_eq!(processes_in(&stage.path().join("scratch")), Vec::<String>::new());
 }
 
 #[test]
