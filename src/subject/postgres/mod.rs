@@ -6,11 +6,13 @@ mod classify;
 pub(crate) mod client;
 mod header;
 mod inventory;
+mod lexer;
 mod looks;
 mod messages;
 mod query;
 pub(crate) mod recipe;
 mod restore;
+mod roles;
 mod scrub;
 
 use crate::census::Census;
