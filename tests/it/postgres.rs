@@ -240,13 +240,12 @@ async fn rows_that_break_their_constraints_are_findings_and_the_rest_is_measured
 async fn what_this_machine_lacks_is_not_the_backups() {
     let lab = Lab::new();
     let server = lab.start().await;
-    let content = "CREATE EXTENSION hstore; CREATE TABLE t (h hstore); INSERT INTO t VALUES ('a=>1'); \
-                   CREATE ROLE alice; CREATE TABLE hers (id int); ALTER TABLE hers OWNER TO alice";
+    let content = "CREATE EXTENSION hstore; CREATE TABLE t (h hstore); INSERT INTO t VALUES ('a=>1')";
     server.fill("shop", content).await;
     let custom = server.dump("shop", &["-Fc"]).await;
     let plain = server.dump("shop", &[]).await;
 
-    // Owners are not restored, so the healthy twin needs no alice.
+    // The healthy twin.
     let proof = lab.restore(&custom).await.expect("restored");
     let census = census(&proof, &[]).await;
     assert_eq!(
@@ -265,7 +264,7 @@ async fn what_this_machine_lacks_is_not_the_backups() {
     let setting = replaced(&plain, "SET lock_timeout = 0;", "SET lock_timeout = 0;\nSET transaction_timeout = 0;");
     for (what, dump, message) in [
         ("an extension", renamed, "missing extension: extension \"hstorx\" is not available"),
-        ("a role", plain, "missing role: role \"alice\" does not exist"),
+        ("a role", b"DO $$ BEGIN ALTER DATABASE restored OWNER TO alice; END $$;".to_vec(), "missing role: role \"alice\""),
         ("a newer server", setting, "unknown setting"),
         ("a dump with --create", created, "a plain dump that creates its own database (pg_dump --create) is not supported yet"),
         ("a tar dump", tar, "a tar-format dump (pg_dump -Ft) is not supported yet"),
@@ -288,6 +287,58 @@ async fn a_dump_is_foreign_code_and_runs_without_rights() {
         let known = ["HOME", "LANG", "LC_ALL", "PATH", "PWD", "TZ", "SHLVL", "OLDPWD", "_"].contains(&name);
         assert!(known || name.starts_with("PG"), "{name} was handed to foreign code");
     }
+}
+
+const ROLES: &str = r#"
+CREATE ROLE alice;
+CREATE ROLE "The ""Boss"" of all";
+CREATE ROLE reader;
+CREATE ROLE writer;
+CREATE ROLE "default";
+CREATE TABLE hers (id int, note text DEFAULT 'OWNER TO nobody');
+ALTER TABLE hers OWNER TO alice;
+INSERT INTO hers VALUES (1, E'x
+; ALTER TABLE hers OWNER TO nobody;');
+CREATE POLICY p ON hers FOR SELECT TO reader, "The ""Boss"" of all" USING (true);
+GRANT SELECT ON hers TO reader, writer;
+GRANT ALL ON SCHEMA public TO alice;
+ALTER DEFAULT PRIVILEGES FOR ROLE writer GRANT SELECT ON TABLES TO "default";
+CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$ SELECT 1 /* SET ROLE nobody; */ $$;
+ALTER FUNCTION f() OWNER TO "The ""Boss"" of all";
+COMMENT ON TABLE hers IS 'it''s; GRANT SELECT ON t TO nobody;';
+"#;
+
+#[tokio::test]
+async fn roles_that_a_dump_names_are_made_first() {
+    let lab = Lab::new();
+    let server = lab.start().await;
+    server.fill("shop", ROLES).await;
+    let all = "5 roles are named but not in the dump: The \"Boss\" of all, alice, default, reader, writer";
+    let policy = "2 roles are named but not in the dump: The \"Boss\" of all, reader";
+    for (options, message) in
+        [(&[][..], all), (&["--inserts"], all), (&["--use-set-session-authorization"], all), (&["-Fc"], policy)]
+    {
+        let proof = lab.restore(&server.dump("shop", options).await).await.expect("restored");
+        let outcomes: Vec<_> = proof.restored.outcomes.iter().map(|o| (o.check.as_str(), o.status, o.message.as_str())).collect();
+        let made = format!("{message}; made for this restore");
+        assert_eq!(outcomes[1..], [("roles", Status::Pass, made.as_str())], "{options:?}: {:?}", proof.restored.log);
+        let census = census(&proof, &[]).await;
+        assert_eq!((census.count_of("public.hers"), census.count_of("policies")), (Some(1), Some(1)), "{options:?}");
+        let client = connect(&proof.instance, &proof.restored.database).await;
+        let login = "SELECT count(*) FROM pg_roles WHERE rolcanlogin";
+        assert_eq!(client.query_one(login, &[]).await.expect("count").get::<_, i64>(0), 1, "{options:?}");
+        let left = proof.room.path().join("schema.sql");
+        assert!(!left.exists(), "{}", left.display());
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_the_dump_makes_itself_is_not_made_before() {
+    let lab = Lab::new();
+    let script = "CREATE ROLE mine;\nCREATE TABLE t AS SELECT 1;\nALTER TABLE t OWNER TO mine;\nGRANT SELECT ON t TO other;\n";
+    let proof = lab.restore(script.as_bytes()).await.expect("restored");
+    let messages: Vec<_> = proof.restored.outcomes.iter().map(|o| o.message.as_str()).collect();
+    assert_eq!(messages[1..], ["1 role is named but not in the dump: other; made for this restore"]);
 }
 
 fn question(query: &str) -> SqlCheck {

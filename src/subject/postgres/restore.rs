@@ -5,13 +5,16 @@ use super::classify::{self, Judgement};
 use super::client;
 use super::header::{CUSTOM, TOC_ENTRIES};
 use super::recipe::{SUPERUSER, dumped_from};
-use super::{sql, walk};
+use super::{roles, sql, walk};
+use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::runtime::Call;
 use crate::runtime::local::{Instance, ToolRun};
 use crate::subject::{Facts, Payload, Restored, Tool};
+use regex::bytes::Regex;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// The database that dumps are restored into. One name for all: the dump's own may exist already or mean something to the
 /// tools (`pg_restore` reads a name with `=` as a connection string).
@@ -33,6 +36,7 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
             .hint("Look at how it was written and moved: pg_dump did not get to its end, or the upload did not."));
     }
     create_database(instance, encoding(&payload.head)).await?;
+    let roles = make_roles(payload, custom, instance).await?;
     let call = if custom { pg_restore(payload, facts, instance, spec) } else { psql(payload, instance) };
     let run = instance.run(&call).await?;
     if custom && classify::may_be_damage(&run) {
@@ -40,13 +44,14 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
         classify::unlistable(&listing).map_or(Ok(()), Err)?;
     }
     let other_major = dumped_from(facts).is_some_and(|major| major != instance.installation().major);
-    let Judgement { log, outcomes, stop } = classify::judge(call.program, &run.stderr, run.exit, other_major);
+    let Judgement { log, mut outcomes, stop } = classify::judge(call.program, &run.stderr, run.exit, other_major);
     if let Some(error) = stop {
         return Err(with_server_log(error, instance));
     }
     if !custom {
         refuse_other_databases(instance).await?;
     }
+    outcomes.extend(roles);
     let tools = vec![tool(&call, &run, instance)];
     Ok(Restored { database: DATABASE.to_owned(), outcomes, tools, log })
 }
@@ -57,6 +62,44 @@ fn tool(call: &Call, run: &ToolRun, instance: &Instance) -> Tool {
         version: instance.installation().version.clone(),
         call: call.to_string(),
         exit: run.exit.to_string(),
+    }
+}
+
+/// Makes the roles that the dump names: its own statements fail without them.
+async fn make_roles(payload: &Payload, custom: bool, instance: &Instance) -> Result<Option<Outcome>> {
+    if !custom {
+        return roles::make(roles::named_in(&payload.path).await?, instance).await;
+    }
+    if !may_name_roles(&payload.path).map_err(|e| Error::from(e).context("cannot read the payload"))? {
+        return Ok(None);
+    }
+    let schema = payload.path.with_file_name("schema.sql");
+    let call = Call::new("pg_restore").args(["--schema-only", "--no-owner", "--no-privileges", "-f"]);
+    let run = instance.run(&call.arg(&schema).arg(&payload.path)).await?;
+    // A broken archive is for the restore itself to tell.
+    let names = if run.exit.success() { roles::named_in(&schema).await? } else { Vec::new() };
+    let _ = std::fs::remove_file(&schema);
+    roles::make(names, instance).await
+}
+
+/// How far into an archive its table of contents is looked through. It stands at the beginning and is not compressed.
+const CONTENTS: u64 = 16 << 20;
+
+/// Whether an archive may name roles although owners and privileges are not restored. False alarms only cost time.
+fn may_name_roles(archive: &Path) -> std::io::Result<bool> {
+    static SIGNS: LazyLock<Regex> = LazyLock::new(|| Regex::new("POLICY|USER MAPPING|AUTHORIZATION").expect("a valid pattern"));
+    const OVERLAP: usize = 16;
+    let mut file = std::fs::File::open(archive)?.take(CONTENTS);
+    let (mut piece, mut kept) = (vec![0; 256 * 1024], 0);
+    loop {
+        let read = file.read(piece.get_mut(kept..).unwrap_or_default())?;
+        let text = piece.get(..kept + read).unwrap_or_default();
+        if read == 0 || SIGNS.is_match(text) {
+            return Ok(read > 0);
+        }
+        let start = text.len().saturating_sub(OVERLAP);
+        kept = text.len() - start;
+        piece.copy_within(start..start + kept, 0);
     }
 }
 
