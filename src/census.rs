@@ -105,8 +105,11 @@ impl Census {
     /// One line for people: `12 tables, 34 567 rows`.
     #[must_use]
     pub fn summary(&self) -> String {
-        let groups = crate::units::grouped(self.groups.len() as u64);
-        format!("{groups} {}, {} {}", self.groups_are, crate::units::grouped(self.total()), self.counted_in)
+        let some = |count: u64, plural: &str| {
+            let word = if count == 1 { plural.strip_suffix('s').unwrap_or(plural) } else { plural };
+            format!("{} {word}", crate::units::grouped(count))
+        };
+        format!("{}, {}", some(self.groups.len() as u64, &self.groups_are), some(self.total(), &self.counted_in))
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Context {
 }
 
 /// Columns when stdout is no terminal.
-const PLAIN_WIDTH: usize = 100;
+const PLAIN_WIDTH: usize = 140;
 
 impl Context {
     /// Reads the surroundings. `NO_COLOR` (any value but the empty one) turns colours off.

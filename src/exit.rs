@@ -35,6 +35,14 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// This exit, or the other one when this is green.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if self == Self::Passed { other } else { self }
+    }
+}
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())

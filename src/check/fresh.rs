@@ -5,7 +5,10 @@ use super::{Outcome, Status};
 use crate::census::Census;
 use crate::scenario::FreshCheck;
 use crate::units::{Span, utc};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// More than time zones and clocks can be apart.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(26);
 
 /// The name of this check in reports.
 #[must_use]
@@ -32,10 +35,12 @@ pub fn judge(check: &FreshCheck, census: &Census, taken: Timestamp) -> Outcome {
         return Outcome::new(name, Status::Fail, format!("{} holds no time at all", check.field)).values("none", expected);
     };
     let age = taken.duration_since(time);
-    let within = jiff::SignedDuration::try_from(check.within).unwrap_or(jiff::SignedDuration::MAX);
+    let within = SignedDuration::try_from(check.within).unwrap_or(SignedDuration::MAX);
     let shown = Span(age.unsigned_abs());
     let (status, message) = if age > within {
         (Status::Fail, format!("the newest row was {shown} old when the backup was taken"))
+    } else if age < -CLOCKS_APART {
+        (Status::Warn, format!("a row is dated {shown} after the backup, which hides how old the others are"))
     } else if age.is_negative() {
         (Status::Pass, format!("the newest row is {shown} younger than the backup's time"))
     } else {
@@ -67,6 +72,11 @@ mod tests {
         assert_eq!(outcome(&[("created_at", Some("2026-11-20T01:30:00Z"))]).status, Status::Pass);
         assert_eq!(outcome(&[("created_at", Some("2026-11-20T01:29:59Z"))]).status, Status::Fail);
         assert_eq!(outcome(&[("created_at", Some("2026-11-21T05:00:00Z"))]).status, Status::Pass);
+    }
+
+    #[test]
+    fn a_row_from_the_future_is_not_freshness() {
+        assert_eq!(outcome(&[("created_at", Some("2099-01-01T00:00:00Z"))]).status, Status::Warn);
     }
 
     #[test]

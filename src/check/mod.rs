@@ -107,8 +107,14 @@ impl Outcome {
 /// A hint that names what is there and sounds like what was asked for.
 #[must_use]
 pub fn did_you_mean<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let mut near: Vec<(f64, &str)> = known.map(|name| (strsim::jaro_winkler(asked, name), name)).collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let likeness = |name: &str| {
+        // `users` means `public.users` rather than `schemas`.
+        let last = name.rsplit('.').next().unwrap_or(name);
+        strsim::jaro_winkler(asked, name).max(strsim::jaro_winkler(asked, last))
+    };
+    let mut near: Vec<(f64, &str)> = known.map(|name| (likeness(name), name)).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    near.dedup_by_key(|(_, name)| *name);
     match near.first() {
         None => "Nothing came back that could be meant.".to_owned(),
         Some((_, best)) => {
@@ -122,6 +128,15 @@ pub fn did_you_mean<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> St
 #[cfg(test)]
 mod tests {
     use crate::census::{Census, Group, Vantage};
+
+    #[test]
+    fn a_name_without_its_schema_is_understood_and_nothing_is_named_twice() {
+        let known = ["schemas", "public.users", "public.orders", "public.orders"];
+        assert_eq!(
+            super::did_you_mean("users", known.into_iter()),
+            "Did you mean `public.users`? Also there: `schemas`, `public.orders`."
+        );
+    }
 
     /// A restored census of these tables, for the tests of the checks.
     pub fn census(tables: &[(&str, u64)]) -> Census {

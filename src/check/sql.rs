@@ -2,6 +2,7 @@
 
 use super::{Outcome, Status};
 use crate::error::Result;
+use crate::report::text::counted;
 use crate::scenario::SqlCheck;
 
 /// The name of this check in reports.
@@ -20,15 +21,22 @@ pub fn judge(check: &SqlCheck, answer: Result<Option<String>>) -> Outcome {
         Ok(None) => return Outcome::new(name, Status::Fail, "the query gave no value").values("NULL", expected),
         Err(error) => return Outcome { expected: Some(expected), ..Outcome::from_error(name, error) },
     };
-    match check.expect.holds(&answer) {
-        Some(true) => Outcome::new(name, Status::Pass, format!("the query gave {answer}")).values(answer, expected),
-        Some(false) => {
-            Outcome::new(name, Status::Fail, format!("the query gave {answer}, expected {expected}")).values(answer, expected)
-        }
-        None => Outcome::new(name, Status::Error, format!("the query gave {answer}, which is not a number"))
-            .values(answer, expected)
+    let shown = shown(&answer);
+    let outcome = match check.expect.holds(&answer) {
+        Some(true) => Outcome::new(name, Status::Pass, format!("the query gave {shown}, as expected")),
+        Some(false) => Outcome::new(name, Status::Fail, format!("the query gave {shown}, expected {expected}")),
+        None => Outcome::new(name, Status::Error, format!("the query gave {shown}, which is not a number"))
             .hint("Let the query return a number, or expect `matches /.../`."),
+    };
+    outcome.values(shown, expected)
+}
+
+/// Numbers and truth values are shown. Any other text may be somebody's data: its length must do.
+fn shown(answer: &str) -> String {
+    if answer.parse::<f64>().is_ok() || matches!(answer, "t" | "f" | "true" | "false") {
+        return answer.to_owned();
     }
+    format!("a text of {}", counted(answer.chars().count(), "character"))
 }
 
 #[cfg(test)]
@@ -37,14 +45,24 @@ mod tests {
     use crate::error::Error;
     use std::time::Duration;
 
-    fn status(answer: Result<Option<&str>>) -> Status {
-        let check = SqlCheck {
+    fn check() -> SqlCheck {
+        SqlCheck {
             name: "orders below zero".into(),
             query: "select 1".into(),
             expect: "= 0".parse().expect("expect"),
             timeout: Duration::from_secs(1),
-        };
-        judge(&check, answer.map(|a| a.map(str::to_owned))).status
+        }
+    }
+
+    fn status(answer: Result<Option<&str>>) -> Status {
+        judge(&check(), answer.map(|a| a.map(str::to_owned))).status
+    }
+
+    #[test]
+    fn a_text_out_of_the_database_is_not_shown() {
+        let outcome = judge(&check(), Ok(Some("jane.doe@example.net".into())));
+        assert!(!format!("{outcome:?}").contains("jane"), "{outcome:?}");
+        assert_eq!(outcome.measured.as_deref(), Some("a text of 20 characters"));
     }
 
     #[test]

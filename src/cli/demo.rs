@@ -1,15 +1,17 @@
 //! `assay demo`: the whole way, on a store and two databases of its own.
 
 use super::run::RunArgs;
-use super::{Global, explain, load_or_explain, print, session};
+use super::{Global, load_or_explain, session};
 use crate::context::Context;
 use crate::demo::{self, Stage};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::report::evidence::Evidence;
+use crate::report::evidence::{Evidence, Summary, exit};
+use crate::run::signals::Signals;
 use crate::verdict::Verdict;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
 
 /// Options of `assay demo`.
 #[derive(Debug, Args)]
@@ -30,7 +32,7 @@ pub async fn demo(args: DemoArgs, global: &Global, cx: &Context) -> Exit {
     match perform(args, global, cx).await {
         Ok(exit) => exit,
         Err(error) => {
-            explain(&error);
+            cx.explain(&error);
             Exit::Unverified
         }
     }
@@ -39,11 +41,20 @@ pub async fn demo(args: DemoArgs, global: &Global, cx: &Context) -> Exit {
 async fn perform(args: DemoArgs, global: &Global, cx: &Context) -> Result<Exit> {
     let say = |text: &str| {
         if !global.quiet {
-            print(text);
+            // The demo's exit code tells whether its story went as it should.
+            let _ = cx.print(text);
         }
     };
     say("assay demo: would the backups of two small databases come back?\n");
-    let stage = demo::set(&cx.cwd.join(&args.dir), &cx.secrets, &say).await?;
+    let stop = CancellationToken::new();
+    let signals = Signals::watch(stop.clone())?;
+    let dir = cx.cwd.join(&args.dir);
+    let stage = tokio::select! {
+        stage = demo::set(&dir, &cx.secrets, &say) => stage?,
+        // Giving up the stage ends everything that was started for it.
+        () = stop.cancelled() => return Ok(exit(&Summary::default(), false, signals.first())),
+    };
+    drop(signals);
     say("\nWhat `assay run` says about them:\n");
     let global = Global { config: Some(stage.config()), ..global.clone() };
     let loaded = match load_or_explain(Vec::new(), &global, cx) {
@@ -57,7 +68,7 @@ async fn perform(args: DemoArgs, global: &Global, cx: &Context) -> Result<Exit> 
     let told = as_told(&evidence);
     say(epilogue(told));
     if args.serve {
-        serve(&stage, &args.dir).await?;
+        serve(&stage, &args.dir, cx).await?;
     }
     Ok(if told { Exit::Passed } else { Exit::Unverified })
 }
@@ -75,14 +86,14 @@ const fn epilogue(told: bool) -> &'static str {
 }
 
 /// Keeps the store up until a signal comes.
-async fn serve(stage: &Stage, dir: &std::path::Path) -> Result<()> {
-    print(&format!(
+async fn serve(stage: &Stage, dir: &Path, cx: &Context) -> Result<()> {
+    let _ = cx.print(&format!(
         "\nThe store stays up at http://{}. In another terminal:\n  cd {} && assay list && assay run codetalk\nCtrl-C ends it.",
         stage.address(),
         dir.display()
     ));
-    let stop = tokio_util::sync::CancellationToken::new();
-    let _signals = crate::run::signals::Signals::watch(stop.clone())?;
+    let stop = CancellationToken::new();
+    let _signals = Signals::watch(stop.clone())?;
     stop.cancelled().await;
     Ok(())
 }

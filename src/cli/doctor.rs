@@ -1,10 +1,10 @@
 //! `assay doctor`: what a run would use, and what is missing, before the night in which it counts.
 
-use super::selection::SelectionArgs;
-use super::{Global, load_or_explain, print};
+use super::{Global, load_or_explain};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::open::Layer;
 use crate::report::text::counted;
 use crate::runtime::local::{LocalRuntime, Scratch};
 use crate::scenario::load::Loaded;
@@ -15,14 +15,14 @@ use crate::subject::{Facts, postgres::PostgresSpec, subject};
 use crate::units::Bytes;
 use clap::Args;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Options of `assay doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Which scenarios to look after
-    #[command(flatten)]
-    pub selection: SelectionArgs,
+    /// Files or folders of scenarios to look after; the default scenario folder when left out
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
 }
 
 /// One thing that was looked at.
@@ -33,8 +33,7 @@ struct Finding {
 
 /// Looks at everything and says what it found; anything that would make a run end as `error` ends this with 3.
 pub async fn doctor(args: DoctorArgs, global: &Global, cx: &Context) -> Exit {
-    let paths = args.selection.which.iter().map(Into::into).collect();
-    let loaded = match load_or_explain(paths, global, cx) {
+    let loaded = match load_or_explain(args.paths, global, cx) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
@@ -45,8 +44,11 @@ pub async fn doctor(args: DoctorArgs, global: &Global, cx: &Context) -> Exit {
         let prefix = loaded.scenarios.iter().find(|s| s.artifact.store == *name).map(|s| s.artifact.key.prefix());
         findings.push(Finding { what: format!("store {name}"), found: look(spec, prefix, &cx.secrets).await });
     }
-    print(&render(&findings));
-    if findings.iter().any(|f| f.found.is_err()) { Exit::Unverified } else { Exit::Passed }
+    findings.extend(secrets(&loaded.scenarios, cx));
+    let wrong = findings.iter().any(|f| f.found.is_err());
+    findings.retain(|f| f.found.is_err() || !global.quiet);
+    let printed = cx.print(&render(&findings));
+    if wrong { Exit::Unverified } else { printed }
 }
 
 fn configuration(loaded: &Loaded) -> Finding {
@@ -68,10 +70,10 @@ async fn runtime(loaded: &Loaded, cx: &Context) -> Vec<Finding> {
     ];
     for spec in subjects(&loaded.scenarios) {
         let recipe = subject(&spec).recipe(&Facts::default());
-        let installations = runtime.installations(recipe.as_ref()).await;
-        let found = recipe.choose(&installations).map(|_| {
+        let found = runtime.installations(recipe.as_ref()).await.and_then(|installations| {
+            recipe.choose(&installations)?;
             let each = installations.iter().map(|i| format!("{} in {}", i.version, i.bin.display()));
-            each.collect::<Vec<_>>().join(", ")
+            Ok(each.collect::<Vec<_>>().join(", "))
         });
         findings.push(Finding { what: recipe.engine().to_owned(), found });
     }
@@ -89,6 +91,14 @@ fn subjects(scenarios: &[Scenario]) -> Vec<SubjectSpec> {
     if found.is_empty() { vec![SubjectSpec::Postgres(PostgresSpec::default())] } else { found }
 }
 
+/// The secrets that open the scenarios' artifacts; those of the stores are needed to look at these.
+fn secrets(scenarios: &[Scenario], cx: &Context) -> Vec<Finding> {
+    let references = scenarios.iter().flat_map(|s| s.open.iter().filter_map(Layer::secret).map(|secret| (&s.name, secret)));
+    let read =
+        |(name, secret)| Finding { what: format!("key of {name}"), found: cx.secrets.read(secret).map(|_| secret.to_string()) };
+    references.map(read).collect()
+}
+
 fn scratch(settings: &Settings, runtime: &LocalRuntime) -> Result<String> {
     let id = format!("doctor-{}", std::process::id());
     let scratch = Scratch::create(&settings.scratch, &id, runtime.user())?;
@@ -97,21 +107,27 @@ fn scratch(settings: &Settings, runtime: &LocalRuntime) -> Result<String> {
     Ok(format!("{}: {} free", settings.scratch.display(), Bytes(free.f_bavail * free.f_frsize)))
 }
 
+/// Tries the folder, or the nearest one above that is there: a doctor leaves nothing behind.
 fn writable(folder: &Path) -> Result<String> {
-    let probe = folder.join(format!(".doctor-{}", std::process::id()));
-    let tried =
-        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&probe, "")).and_then(|()| std::fs::remove_file(&probe));
-    tried.map_err(|error| Error::harness(format!("{} cannot be written: {error}", folder.display())))?;
+    let there = folder.ancestors().find(|above| above.is_dir()).unwrap_or(folder);
+    let probe = there.join(format!(".doctor-{}", std::process::id()));
+    let tried = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
+    tried.map_err(|error| Error::harness(format!("{} cannot be written: {error}", there.display())))?;
     Ok(folder.display().to_string())
 }
 
 /// Lists what the first scenario of a store would list.
 async fn look(spec: &StoreSpec, prefix: Option<&str>, secrets: &Secrets) -> Result<String> {
     let store = store::connect(spec, secrets).await?;
-    let mut objects = 0u64;
+    let mut objects = 0;
     let prefix = prefix.unwrap_or_default();
     store.list(prefix, None, &mut |_| objects += 1).await?;
-    Ok(format!("{} answers, {objects} objects below `{prefix}`", store.location()))
+    if objects == 0 {
+        return Err(Error::scenario(format!("{} answers, and holds no object below `{prefix}`", store.location()))
+            .hint("Check `key` and `prefix`, and whether any backup was made."));
+    }
+    let objects = counted(objects, "object");
+    Ok(format!("{} answers, {objects} below `{prefix}`", store.location()))
 }
 
 fn render(findings: &[Finding]) -> String {

@@ -1,7 +1,7 @@
 //! `assay list`: the newest artifact of each scenario, from the listing alone; nothing is fetched.
 
+use super::Global;
 use super::selection::{SelectionArgs, selected};
-use super::{Global, print};
 use crate::check::{Outcome, Status};
 use crate::context::Context;
 use crate::error::Result;
@@ -49,9 +49,9 @@ pub async fn list(args: ListArgs, global: &Global, cx: &Context) -> Exit {
         table.add_row(row(&scenario.name, verdict, selection.as_ref().ok(), now));
         findings.extend(outcomes.iter().filter(|o| o.status != Status::Pass).map(|outcome| finding(&scenario.name, outcome)));
     }
-    print(&format!("{}\n{findings}", table.trim_fmt()));
+    let printed = cx.print(&format!("{}\n{findings}", table.trim_fmt()));
     match worst {
-        Verdict::Pass | Verdict::Warn => Exit::Passed,
+        Verdict::Pass | Verdict::Warn => printed,
         Verdict::Fail => Exit::BackupFailed,
         Verdict::Error => Exit::Unverified,
     }
@@ -70,7 +70,9 @@ fn judge(selection: &Result<Selection>) -> Vec<Outcome> {
 }
 
 fn row(name: &str, verdict: Verdict, selection: Option<&Selection>, now: Timestamp) -> Vec<String> {
-    let mut row = vec![verdict.to_string().to_uppercase(), name.to_owned()];
+    // A listing proves nothing, so nothing passes here.
+    let word = if verdict == Verdict::Pass { "ok".to_owned() } else { verdict.to_string().to_uppercase() };
+    let mut row = vec![word, name.to_owned()];
     let artifact = selection.and_then(|s| s.artifact.as_ref().map(|artifact| (s, artifact)));
     match artifact {
         None => row.push("-".to_owned()),

@@ -12,7 +12,7 @@ const FILTER: &str = "ASSAY_LOG";
 /// Starts the log.
 pub fn start(global: &Global, colour: bool, secrets: Secrets) {
     let level = match global.verbose {
-        0 => "off",
+        0 => "assay=warn",
         1 => "assay=debug",
         _ => "debug",
     };

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod list;
 mod log;
 pub mod run;
+mod say;
 pub mod schema;
 pub mod selection;
 pub mod session;
@@ -93,25 +94,7 @@ pub async fn dispatch(cli: Cli, cx: &Context) -> Exit {
 /// Loads files, or shows everything that is wrong with them.
 fn load_or_explain(paths: Vec<PathBuf>, global: &Global, cx: &Context) -> Result<Loaded, Exit> {
     load(&Request { paths, config: global.config.clone(), cwd: cx.cwd.clone() }).map_err(|diagnostics| {
-        eprint!("{}", diagnostics.render(cx.colour_stderr));
+        cx.complain(&diagnostics.render(cx.colour_stderr));
         Exit::Usage
     })
-}
-
-/// Shows an error of ours on stderr, in the form of every message: what, why, what to do.
-fn explain(error: &crate::error::Error) {
-    eprintln!("error: {}", error.message);
-    for line in &error.evidence {
-        eprintln!("  | {line}");
-    }
-    if let Some(hint) = &error.hint {
-        eprintln!("  = help: {hint}");
-    }
-}
-
-/// Prints a text on stdout. A reader that went away (`| head`) is no error.
-fn print(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", text.trim_end());
 }

@@ -1,9 +1,10 @@
 //! `assay run`: prove backups.
 
 use super::selection::{SelectionArgs, selected};
-use super::{Global, explain, session};
+use super::{Global, session};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::scenario::load::Loaded;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -65,16 +66,32 @@ fn moment(text: &str) -> std::result::Result<Timestamp, String> {
         .map_err(|_| "write a date like 2026-11-01 or a time like 2026-11-01T03:00:00Z".to_owned())
 }
 
+/// One key is the artifact of one scenario: of the selected one, or of the one among several whose series it belongs to.
+fn of_artifact(mut loaded: Loaded, args: &RunArgs, cx: &Context) -> Result<Loaded, Exit> {
+    let Some(key) = &args.artifact else { return Ok(loaded) };
+    if loaded.scenarios.len() > 1 {
+        loaded.scenarios.retain(|scenario| scenario.artifact.key.matches(key).is_some());
+    }
+    if loaded.scenarios.len() == 1 {
+        return Ok(loaded);
+    }
+    cx.complain(&format!(
+        "error: {key} belongs to the series of {} of the selected scenarios\n  = help: Name the one that it is for.",
+        loaded.scenarios.len()
+    ));
+    Err(Exit::Usage)
+}
+
 /// Runs what the command line selects.
 pub async fn run(args: RunArgs, global: &Global, cx: &Context) -> Exit {
-    let loaded = match selected(&args.selection, global, cx) {
+    let loaded = match selected(&args.selection, global, cx).and_then(|loaded| of_artifact(loaded, &args, cx)) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     match session::prove_and_report(loaded, &args, global, cx).await {
         Ok((_, exit)) => exit,
         Err(error) => {
-            explain(&error);
+            cx.explain(&error);
             Exit::Unverified
         }
     }

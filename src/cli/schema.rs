@@ -1,6 +1,6 @@
 //! `assay schema`: JSON Schemas for editors and for whoever reads the evidence.
 
-use super::print;
+use super::say::print_as_it_is;
 use crate::exit::Exit;
 use crate::report::evidence;
 use crate::scenario::schema as scenario;
@@ -33,6 +33,5 @@ pub fn schema(args: &SchemaArgs) -> Exit {
         Of::Settings => scenario::settings_schema(),
         Of::Evidence => evidence::schema(),
     };
-    print(&format!("{schema:#}"));
-    Exit::Passed
+    print_as_it_is(&format!("{schema:#}"))
 }

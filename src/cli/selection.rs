@@ -30,15 +30,15 @@ pub fn selected(args: &SelectionArgs, global: &Global, cx: &Context) -> Result<L
     let mut loaded = load_or_explain(paths.into_iter().map(PathBuf::from).collect(), global, cx)?;
     let all = std::mem::take(&mut loaded.scenarios);
     if all.is_empty() {
-        eprintln!(
-            "error: no scenario was found\n  = help: Write one into scenarios/, or name a file; scenarios/examples shows how."
+        cx.complain(
+            "error: no scenario was found\n  = help: Write one into scenarios/, or name a file; scenarios/examples shows how.",
         );
         return Err(Exit::NothingRan);
     }
-    let matchers = words.iter().map(|word| Word::new(word)).collect::<Result<Vec<_>, Exit>>()?;
+    let matchers = words.iter().map(|word| Word::new(word, cx)).collect::<Result<Vec<_>, Exit>>()?;
     let unmatched: Vec<_> = matchers.iter().filter(|word| !all.iter().any(|scenario| word.means(scenario))).collect();
     for word in &unmatched {
-        eprintln!("error: no scenario is called, or tagged, `{}`\n  = help: {}", word.text, known(&word.text, &all));
+        cx.complain(&format!("error: no scenario is called, or tagged, `{}`\n  = help: {}", word.text, known(&word.text, &all)));
     }
     if !unmatched.is_empty() && unmatched.len() < matchers.len() {
         return Err(Exit::Usage);
@@ -50,7 +50,7 @@ pub fn selected(args: &SelectionArgs, global: &Global, cx: &Context) -> Result<L
         .collect();
     if loaded.scenarios.is_empty() {
         if unmatched.is_empty() {
-            eprintln!("error: no scenario has the tag {}", args.tag.join(" or "));
+            cx.complain(&format!("error: no scenario has the tag {}", args.tag.join(" or ")));
         }
         return Err(Exit::NothingRan);
     }
@@ -70,9 +70,9 @@ struct Word {
 }
 
 impl Word {
-    fn new(text: &str) -> Result<Self, Exit> {
+    fn new(text: &str, cx: &Context) -> Result<Self, Exit> {
         let glob = Glob::new(text).map_err(|error| {
-            eprintln!("error: `{text}` is not a glob: {}", error.kind());
+            cx.complain(&format!("error: `{text}` is not a glob: {}", error.kind()));
             Exit::Usage
         })?;
         Ok(Self { text: text.to_owned(), glob: glob.compile_matcher() })

@@ -1,7 +1,8 @@
 //! One run from its first report to its exit code: what `assay run` and `assay demo` share.
 
+use super::Global;
 use super::run::{Format, RunArgs};
-use super::{Global, explain, print};
+use super::say::print_as_it_is;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -10,7 +11,7 @@ use crate::report::evidence::{Evidence, FORMAT, RunRecord, ScenarioRecord, Signa
 use crate::report::write::{ReportDir, run_id};
 use crate::run::RunContext;
 use crate::run::event::Event;
-use crate::run::many::{Policy, prove_all};
+use crate::run::many::{Policy, none_of, prove_all};
 use crate::run::signals::Signals;
 use crate::runtime::local::{LocalRuntime, Scratch, sweep};
 use crate::scenario::Settings;
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// Proves scenarios, writes the reports after each of them, and prints the summary.
 ///
 /// # Errors
-/// Harness: the run could not begin (no scratch, no place for the reports).
+/// Harness: there is no place for the reports.
 pub async fn prove_and_report(loaded: Loaded, args: &RunArgs, global: &Global, cx: &Context) -> Result<(Evidence, Exit)> {
     let Loaded { settings, scenarios } = loaded;
     let stop = CancellationToken::new();
@@ -34,13 +35,17 @@ pub async fn prove_and_report(loaded: Loaded, args: &RunArgs, global: &Global, c
     let mut reports = Reports { dir: ReportDir::create(&out, &evidence.run.id)?, undelivered: None };
     let (events, happened) = unbounded_channel();
     let live = show_live(happened, args, global, cx);
-    let context = Arc::new(run_context(&settings, args, cx, stop, &evidence.run, events)?);
+    let context = run_context(&settings, args, cx, stop, &evidence.run, events);
     let policy = Policy { jobs: args.jobs.into(), fail_fast: args.fail_fast };
     let mut tell = |records: &[ScenarioRecord], complete| {
         update(&mut evidence, records, complete, args.deny_warnings, signals.first());
         reports.write(&evidence);
     };
-    let records = prove_all(scenarios, context, policy, |records| tell(records, false)).await;
+    let records = match context {
+        Ok(context) => prove_all(scenarios, Arc::new(context), policy, |records| tell(records, false)).await,
+        // The reports must not go on showing the run before.
+        Err(error) => none_of(&scenarios, &error, &cx.secrets),
+    };
     tell(&records, true);
     live.finish().await;
     let exit = show(&evidence, &reports, args, global, cx);
@@ -142,18 +147,18 @@ impl Reports {
 
 /// Prints what stdout is asked for. A report that could not be delivered is never silent and never green.
 fn show(evidence: &Evidence, reports: &Reports, args: &RunArgs, global: &Global, cx: &Context) -> Exit {
-    match args.format {
-        Format::Json => print(&serde_json::to_string_pretty(evidence).unwrap_or_default()),
+    let printed = match args.format {
+        Format::Json => print_as_it_is(&serde_json::to_string_pretty(evidence).unwrap_or_default()),
         Format::Human => {
             let style = Style { colour: cx.colour, width: cx.width, quiet: global.quiet };
-            print(&summary(evidence, Some(&reports.dir.path()), &style));
+            cx.print(&summary(evidence, Some(&reports.dir.path()), &style))
         }
-    }
-    let exit = exit(&evidence.summary, args.deny_warnings, evidence.run.stopped_by);
+    };
+    let exit = exit(&evidence.summary, args.deny_warnings, evidence.run.stopped_by).or(printed);
     match &reports.undelivered {
         Some(error) => {
-            explain(error);
-            if exit == Exit::Passed { Exit::Unverified } else { exit }
+            cx.explain(error);
+            exit.or(Exit::Unverified)
         }
         None => exit,
     }
@@ -177,7 +182,8 @@ fn blank_evidence() -> Result<Evidence> {
 
 fn update(evidence: &mut Evidence, records: &[ScenarioRecord], complete: bool, deny_warnings: bool, stopped_by: Option<Signal>) {
     evidence.run.written = Timestamp::now();
-    evidence.run.complete = complete && stopped_by.is_none();
+    // What no phase was gone of did not run.
+    evidence.run.complete = complete && stopped_by.is_none() && records.iter().all(|record| !record.phases.is_empty());
     evidence.run.stopped_by = stopped_by;
     evidence.scenarios = records.to_vec();
     evidence.summary = Summary::of(records);

@@ -1,6 +1,6 @@
 //! `assay validate`: everything that is wrong with the files, at once.
 
-use super::{Global, load_or_explain, print};
+use super::{Global, load_or_explain};
 use crate::context::Context;
 use crate::exit::Exit;
 use clap::Args;
@@ -22,12 +22,12 @@ pub fn validate(args: ValidateArgs, global: &Global, cx: &Context) -> Exit {
         Err(exit) => return exit,
     };
     if loaded.scenarios.is_empty() {
-        eprintln!("error: no scenario was found\n  = help: Name a file or a folder that holds some.");
+        cx.complain("error: no scenario was found\n  = help: Name a file or a folder that holds some.");
         return Exit::NothingRan;
     }
-    if !global.quiet {
-        let word = if loaded.scenarios.len() == 1 { "scenario is" } else { "scenarios are" };
-        print(&format!("{} {word} valid", loaded.scenarios.len()));
+    if global.quiet {
+        return Exit::Passed;
     }
-    Exit::Passed
+    let word = if loaded.scenarios.len() == 1 { "scenario is" } else { "scenarios are" };
+    cx.print(&format!("{} {word} valid", loaded.scenarios.len()))
 }

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::runtime::Call;
 use crate::runtime::local::{Instance, LocalRuntime, Scratch};
+use crate::scenario::resolve::default_scratch;
 use crate::scenario::{RuntimeSettings, SubjectSpec};
 use crate::secret::Secrets;
 use crate::subject::postgres::recipe::SUPERUSER;
@@ -48,7 +49,7 @@ pub struct Made {
 /// Harness: there is no `PostgreSQL`, or it does not do what it should.
 pub async fn fill(bucket: &Path, secrets: &Secrets) -> Result<Made> {
     let runtime = LocalRuntime::new(&RuntimeSettings::default(), secrets)?;
-    let base = std::env::temp_dir().join("assay");
+    let base = default_scratch(&std::env::temp_dir());
     let scratch = Scratch::create(&base, &format!("demo-{}", std::process::id()), runtime.user())?;
     let room = scratch.room("demo")?;
     let recipe = subject(&SubjectSpec::Postgres(PostgresSpec::default())).recipe(&Facts::default());

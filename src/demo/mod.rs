@@ -76,7 +76,7 @@ impl Keys {
         openssl::rand::rand_bytes(&mut random).map_err(|error| Error::harness(format!("no random numbers: {error}")))?;
         let secret = crate::units::hex(&random);
         let _ = secrets.known(&secret);
-        Ok(Self { id: "assay-demo".to_owned(), secret })
+        Ok(Self { id: format!("demo-{}", crate::units::hex(&random[..4])), secret })
     }
 }
 

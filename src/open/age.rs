@@ -169,7 +169,8 @@ mod tests {
             let error = read(&damaged, &layers).expect_err("damaged");
             assert_eq!(error.blame, Blame::Backup, "{at}: {error}");
         }
-        assert_eq!(read(b"PGDMP", &layers).expect_err("dump").blame, Blame::Backup);
+        assert_eq!(read(b"PGDMP", &layers).expect_err("dump").blame, Blame::Scenario);
+        assert_eq!(read(b"<html>", &layers).expect_err("page").blame, Blame::Backup);
     }
 
     #[test]

@@ -76,9 +76,15 @@ pub(super) fn is_zstd(head: &[u8]) -> bool {
 }
 
 /// A tar header: the sum over its bytes stands in it, older ones have no other mark.
-pub(super) fn is_tar(head: &[u8]) -> bool {
+pub(crate) fn is_tar(head: &[u8]) -> bool {
     head.get(..512).and_then(|block| block.try_into().ok()).is_some_and(super::tar::is_header)
         || (head.len() < 512 && head.get(257..262) == Some(b"ustar"))
+}
+
+/// Whether it is something that people keep as a backup, whole as far as can be seen: then whoever expected something else
+/// of it is wrong. Pages, error documents, empty files and noise are none.
+pub(super) fn is_a_backup(head: &[u8]) -> bool {
+    is_tar(head) || MARKS.iter().any(|(mark, _)| head.starts_with(mark)) || head.starts_with(b"--\n-- PostgreSQL database ")
 }
 
 /// Whether data that was just decrypted is something, and not the noise that a wrong key makes.

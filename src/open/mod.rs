@@ -80,6 +80,16 @@ impl Layer {
             Self::Tar(_) => "tar",
         }
     }
+
+    /// The secret that it needs, if it needs one.
+    #[must_use]
+    pub const fn secret(&self) -> Option<&SecretRef> {
+        match self {
+            Self::OpensslEnc(parameters) => Some(&parameters.passphrase),
+            Self::Age(AgeKey::Identity(secret) | AgeKey::Passphrase(secret)) => Some(secret),
+            Self::Gzip | Self::Zstd | Self::Tar(_) => None,
+        }
+    }
 }
 
 /// The opened layers over some stored bytes.
@@ -137,9 +147,13 @@ fn not_a(what: &str, source: &mut Peek) -> Error {
     if let Some(error) = source.failed() {
         return error;
     }
-    let is = magic::looks_like(source.head(magic::ENOUGH));
-    Error::backup(format!("it is not {what}: it looks like {is}"))
-        .hint("If the backup was always made so, mend `open:`; otherwise look at the job that makes it.")
+    let head = source.head(magic::ENOUGH);
+    let is = magic::looks_like(head);
+    let message = format!("it is not {what}: it looks like {is}");
+    if magic::is_a_backup(head) {
+        return Error::scenario(message).hint("Mend `open:` so that it says how the artifact was made.");
+    }
+    Error::backup(message).hint("If the backup was always made so, mend `open:`; otherwise look at the job that makes it.")
 }
 
 #[cfg(test)]

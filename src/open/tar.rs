@@ -331,7 +331,8 @@ mod tests {
         assert_eq!(error.message, "latest.sql in the tar archive is a link to 2026.sql");
         assert_eq!(member(&[0; 1024], "*").expect_err("empty").message, "the tar archive is empty");
         assert!(member(&stored, "[").expect_err("glob").message.contains("is no glob"));
-        assert_eq!(member(b"PGDMP", "*").expect_err("no tar").blame, Blame::Backup);
+        assert_eq!(member(b"PGDMP", "*").expect_err("no tar").blame, Blame::Scenario);
+        assert_eq!(member(b"<html>", "*").expect_err("page").blame, Blame::Backup);
         let mut header = Header::new_gnu();
         header.set_size(u64::MAX);
         header.set_cksum();

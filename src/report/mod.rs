@@ -8,4 +8,4 @@ pub mod write;
 pub(crate) mod text;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;

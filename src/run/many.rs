@@ -4,6 +4,7 @@ use super::record::blank;
 use super::redact::redacted;
 use super::{RunContext, one};
 use crate::check::{Outcome, Status};
+use crate::error::Error;
 use crate::report::evidence::ScenarioRecord;
 use crate::run::event::Event;
 use crate::scenario::Scenario;
@@ -65,6 +66,17 @@ async fn one_task(place: usize, scenario: Scenario, cx: Arc<RunContext>) -> (usi
 fn show(record: &ScenarioRecord, untouched: ScenarioRecord, secrets: &Secrets) -> ScenarioRecord {
     redacted(record, secrets)
         .unwrap_or_else(|error| broken(untouched, &format!("its record could not be cleaned of secrets: {error}")))
+}
+
+/// The records of scenarios that cannot run, for a reason that is common to all.
+#[must_use]
+pub fn none_of(scenarios: &[Scenario], error: &Error, secrets: &Secrets) -> Vec<ScenarioRecord> {
+    let record = |scenario| {
+        let untouched = not_run(scenario);
+        let stopped = ScenarioRecord { checks: vec![Outcome::from_error("assay", error.clone())], ..untouched.clone() };
+        show(&stopped, untouched, secrets)
+    };
+    scenarios.iter().map(record).collect()
 }
 
 /// A scenario that was selected and did not run is not proven.

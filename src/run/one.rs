@@ -19,7 +19,7 @@ use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
 use crate::scenario::{Check, CheckKind, Scenario};
 use crate::store::fetch::fetch;
-use crate::store::select::{self, Artifact, Selection};
+use crate::store::select::{self, Artifact, Selection, Want};
 use crate::store::{self, Store};
 use crate::subject::{Facts, Payload, Restored, Subject, Wanted, subject};
 use crate::units::Bytes;
@@ -36,7 +36,15 @@ pub async fn prove(scenario: &Scenario, cx: &RunContext) -> ScenarioRecord {
     let way = Way { scenario, subject, cx };
     // What stopped the way is in the record.
     let _: Result<(), Stopped> = way.walk(&mut record).await;
-    record.finish(&planned(scenario))
+    record.finish(&planned(scenario, &cx.want))
+}
+
+/// What was made on the way and must go again, in the order in which it goes.
+#[derive(Default)]
+struct Made {
+    restored: Option<Restored>,
+    instance: Option<Instance>,
+    room: Option<Room>,
 }
 
 struct Way<'a> {
@@ -48,15 +56,30 @@ struct Way<'a> {
 impl Way<'_> {
     async fn walk(&self, record: &mut Recorder) -> Result<(), Stopped> {
         let (store, artifact) = self.select(record).await?;
-        let (payload, facts, room) = self.open(store, &artifact, record).await?;
-        let instance = self.start(&facts, &room, record).await?;
-        let restored = self.restore(&payload, &facts, &instance, record).await;
-        let judged = match &restored {
-            Ok(restored) => self.judge(&artifact, restored, &instance, record).await,
-            Err(Stopped) => Err(Stopped),
-        };
-        self.teardown(restored.as_ref().ok(), instance, room, record).await?;
+        let mut made = Made::default();
+        let judged = self.restore_and_judge(store, &artifact, &mut made, record).await;
+        self.teardown(made, record).await?;
         judged
+    }
+
+    async fn restore_and_judge(
+        &self,
+        store: Arc<dyn Store>,
+        artifact: &Artifact,
+        made: &mut Made,
+        record: &mut Recorder,
+    ) -> Result<(), Stopped> {
+        let room = made.room.insert(self.make_room(record)?);
+        let (payload, facts) = self.open(store, artifact, room, record).await?;
+        let instance = made.instance.insert(self.start(&facts, room, record).await?);
+        let restored = made.restored.insert(self.restore(&payload, &facts, instance, record).await?);
+        let census = self.measure(restored, instance, record).await?;
+        self.check(artifact, restored, &census, instance, record).await
+    }
+
+    /// The scenario's folder in scratch.
+    fn make_room(&self, record: &mut Recorder) -> Result<Room, Stopped> {
+        self.cx.scratch.room(&self.scenario.name).map_err(|error| record.stop_at(Phase::Open, error))
     }
 
     /// Finds the artifact, and judges what the listing alone shows.
@@ -74,10 +97,12 @@ impl Way<'_> {
             // The outcome that says why is among those of the selection.
             return Err(record.stop(Phase::Select, Status::Fail));
         };
-        let age = Duration::try_from(self.cx.now.duration_since(artifact.taken)).unwrap_or_default();
-        record.outcome(objectives::rpo(&self.scenario.objectives, age));
+        if judges_rpo(&self.cx.want) {
+            let age = Duration::try_from(self.cx.now.duration_since(artifact.taken)).unwrap_or_default();
+            record.outcome(objectives::rpo(&self.scenario.objectives, age));
+            record.record.rpo_seconds = Some(age.as_secs_f64());
+        }
         record.record.artifact = Some(artifact_record(&store.location(), &artifact, selection));
-        record.record.rpo_seconds = Some(age.as_secs_f64());
         record.record.depth = Depth::Found;
         Ok((store, artifact))
     }
@@ -87,15 +112,12 @@ impl Way<'_> {
         &self,
         store: Arc<dyn Store>,
         artifact: &Artifact,
+        room: &Room,
         record: &mut Recorder,
-    ) -> Result<(Payload, Facts, Room), Stopped> {
+    ) -> Result<(Payload, Facts), Stopped> {
         let size = Some(artifact.object.size);
-        let (unpacked, room) = record
-            .step(Phase::Open, size, async |progress| {
-                let room = self.cx.scratch.room(&self.scenario.name)?;
-                Ok((unpack(self.unpacking(store, artifact, &room), &progress).await?, room))
-            })
-            .await?;
+        let unpacking = self.unpacking(store, artifact, room);
+        let unpacked = record.step(Phase::Open, size, async |progress| unpack(unpacking, &progress).await).await?;
         let Unpacked { path, size, head, layers, sha256, stored } = unpacked;
         if let Some(artifact) = &mut record.record.artifact {
             artifact.sha256 = Some(sha256);
@@ -108,7 +130,7 @@ impl Way<'_> {
         record.record.payload = Some(PayloadRecord { layers, size, format: facts.format.clone(), facts: facts.facts.clone() });
         record.record.not_tested = self.subject.not_tested(&facts);
         record.record.depth = Depth::Opened;
-        Ok((payload, facts, room))
+        Ok((payload, facts))
     }
 
     /// The artifact's bytes, through the scenario's layers, into the scenario's room.
@@ -147,9 +169,7 @@ impl Way<'_> {
         record: &mut Recorder,
     ) -> Result<Restored, Stopped> {
         let size = Some(payload.size);
-        let restored = record
-            .step(Phase::Restore, size, async |progress| self.subject.restore(payload, facts, instance, &progress).await)
-            .await?;
+        let restored = record.step(Phase::Restore, size, async |_| self.subject.restore(payload, facts, instance).await).await?;
         let took = record.seconds(Phase::Start) + record.seconds(Phase::Restore);
         record.record.rto_seconds = Some(took);
         record.outcome(objectives::rto(&self.scenario.objectives, Duration::from_secs_f64(took)));
@@ -160,18 +180,6 @@ impl Way<'_> {
             record.record.depth = Depth::Restored;
         }
         Ok(restored)
-    }
-
-    /// Measures what came back and evaluates the checks.
-    async fn judge(
-        &self,
-        artifact: &Artifact,
-        restored: &Restored,
-        instance: &Instance,
-        record: &mut Recorder,
-    ) -> Result<(), Stopped> {
-        let census = self.measure(restored, instance, record).await?;
-        self.check(artifact, restored, &census, instance, record).await
     }
 
     /// Counts what came back.
@@ -215,23 +223,25 @@ impl Way<'_> {
         checked
     }
 
-    /// Removes the instance and its scratch, or keeps them when that was asked for and nobody interrupted.
-    async fn teardown(
-        &self,
-        restored: Option<&Restored>,
-        instance: Instance,
-        room: Room,
-        record: &mut Recorder,
-    ) -> Result<(), Stopped> {
-        let kept = restored.filter(|_| self.cx.keep && !self.cx.stop.is_cancelled());
+    /// Removes what was made, or keeps it when that was asked for and nobody interrupted.
+    async fn teardown(&self, made: Made, record: &mut Recorder) -> Result<(), Stopped> {
+        let Made { restored, instance, room } = made;
+        let keep = restored.filter(|_| self.cx.keep && !self.cx.stop.is_cancelled());
         record.record.kept = record
             .unstoppable(Phase::Teardown, async {
-                if let Some(restored) = kept {
-                    let connect = self.subject.connect_hint(restored, &instance);
-                    return Ok(Some(KeptRecord { connect, remove: instance.keep()?.remove }));
+                match (instance, keep) {
+                    (Some(instance), Some(restored)) => {
+                        let connect = self.subject.connect_hint(&restored, &instance);
+                        return Ok(Some(KeptRecord { connect, remove: instance.keep()?.remove }));
+                    }
+                    (Some(instance), None) => instance.stop().await?,
+                    (None, _) => {}
                 }
-                instance.stop().await?;
-                room.remove()?;
+                if let Some(room) = room {
+                    // A large folder takes its time, and signals must be heard meanwhile.
+                    let removing = tokio::task::spawn_blocking(|| room.remove()).await;
+                    removing.unwrap_or_else(|e| Err(Error::harness(format!("removing the scratch folder ended: {e}"))))?;
+                }
                 Ok(None)
             })
             .await?;
@@ -242,6 +252,11 @@ impl Way<'_> {
 /// A panic in another thread does not make the outcomes wrong.
 fn unpoisoned<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An older artifact that was asked for says nothing of what a disaster now would lose.
+fn judges_rpo(want: &Want) -> bool {
+    *want == Want::Newest
 }
 
 fn wanted_time(check: &Check) -> Option<(String, String)> {
@@ -268,9 +283,9 @@ fn named_checks(scenario: &Scenario) -> Vec<(String, &Check)> {
 }
 
 /// The names of every check that will be evaluated if the way is gone to its end.
-fn planned(scenario: &Scenario) -> Vec<String> {
+fn planned(scenario: &Scenario, want: &Want) -> Vec<String> {
     let rto = scenario.objectives.rto.map(|_| objectives::RTO.to_owned());
-    let rpo = scenario.objectives.rpo.map(|_| objectives::RPO.to_owned());
+    let rpo = scenario.objectives.rpo.filter(|_| judges_rpo(want)).map(|_| objectives::RPO.to_owned());
     let unasked = [check::restored::NAME.to_owned()];
     let asked = named_checks(scenario).into_iter().map(|(name, _)| name);
     rpo.into_iter().chain(rto).chain(unasked).chain(asked).collect()

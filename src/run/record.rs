@@ -82,7 +82,7 @@ impl Recorder {
         result
     }
 
-    /// Ends the way at a phase whose step went well, with what came to light behind it.
+    /// Ends the way at a phase, with what came to light before or behind its step.
     #[must_use]
     pub fn stop_at(&mut self, phase: Phase, error: Error) -> Stopped {
         let outcome = Outcome::from_error(phase.name(), error);
@@ -91,11 +91,12 @@ impl Recorder {
         self.stop(phase, status)
     }
 
-    /// Ends the way at a phase whose step went well; why is among the outcomes already.
+    /// Ends the way at a phase; why is among the outcomes already.
     #[must_use]
     pub fn stop(&mut self, phase: Phase, status: Status) -> Stopped {
-        if let Some(gone) = self.record.phases.iter_mut().find(|p| p.phase == phase) {
-            gone.status = status;
+        match self.record.phases.iter_mut().find(|p| p.phase == phase) {
+            Some(gone) => gone.status = status,
+            None => self.record.phases.push(PhaseRecord { phase, status, seconds: 0.0 }),
         }
         self.stopped_at.get_or_insert(phase);
         Stopped

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks the run to tear down and report, the second ends the process at once.
+//! SIGINT and SIGTERM (SIGHUP counts as it): the first asks the run to tear down and report, the second ends the process at once.
 
 use crate::error::{Error, Result};
 use crate::report::evidence::{Signal, Summary, exit};
@@ -28,6 +28,8 @@ impl Signals {
         let cannot = |error| Error::harness(format!("signals cannot be watched: {error}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+        // A closed terminal or a dropped connection wants the same as `kill`.
+        let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
         let first = Arc::new(OnceLock::new());
         let seen = first.clone();
         let watching = tokio::spawn(async move {
@@ -35,6 +37,7 @@ impl Signals {
                 let signal = tokio::select! {
                     _ = interrupt.recv() => Signal::Interrupt,
                     _ = terminate.recv() => Signal::Terminate,
+                    _ = hangup.recv() => Signal::Terminate,
                 };
                 if seen.set(signal).is_err() {
                     // Whoever asks twice wants no teardown; the next run sweeps up.

@@ -6,7 +6,7 @@ mod collect;
 mod open;
 mod settings;
 
-pub use settings::{ResolvedSettings, Stores, settings};
+pub use settings::{ResolvedSettings, Stores, default_scratch, settings};
 
 use super::de::Typed;
 use super::field::{Field, Spanned};

@@ -19,6 +19,8 @@ pub struct DirStore {
     root: PathBuf,
 }
 
+const NOT_MOUNTED: &str = "Check the store's `dir` in assay.yaml, and whether the disk or share is mounted.";
+
 /// Objects that go from the walking thread to the visitor at once.
 const BATCH: usize = 1000;
 /// Bytes per read.
@@ -33,11 +35,24 @@ impl DirStore {
 
     /// The real path of the folder, that every file must lie below.
     fn real_root(&self) -> Result<PathBuf> {
-        self.root.canonicalize().map_err(|e| match e.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => Error::scenario(format!("there is no folder {}", self.location()))
-                .hint("Check the store's `dir` in assay.yaml, and whether the disk or share is mounted."),
+        self.root.canonicalize().map_err(|e| self.unreadable(&e))
+    }
+
+    /// An empty folder is what a mount point looks like when nothing is mounted on it.
+    fn refuse_empty(&self, real_root: &Path) -> Result<()> {
+        match real_root.read_dir().map_err(|e| self.unreadable(&e))?.next() {
+            Some(_) => Ok(()),
+            None => Err(Error::harness(format!("the folder {} is empty", self.location())).hint(NOT_MOUNTED)),
+        }
+    }
+
+    fn unreadable(&self, e: &std::io::Error) -> Error {
+        match e.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                Error::scenario(format!("there is no folder {}", self.location())).hint(NOT_MOUNTED)
+            }
             _ => Error::harness(format!("cannot look into {}: {e}", self.location())),
-        })
+        }
     }
 }
 
@@ -52,6 +67,7 @@ impl Store for DirStore {
         let (sender, mut batches) = mpsc::channel::<Vec<Object>>(4);
         let walk = tokio::task::spawn_blocking(move || {
             let real_root = store.real_root()?;
+            store.refuse_empty(&real_root)?;
             Walk { real_root, prefix, start_after, batch: Vec::new(), sender }.run()
         });
         while let Some(batch) = batches.recv().await {

@@ -5,7 +5,6 @@ pub mod postgres;
 use crate::census::Census;
 use crate::check::Outcome;
 use crate::error::Result;
-use crate::run::progress::Progress;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
 use crate::scenario::{SqlCheck, SubjectSpec};
@@ -112,7 +111,7 @@ pub trait Subject: Send + Sync {
     /// Reads what the payload says of itself.
     ///
     /// # Errors
-    /// Backup: it is no such payload; the message says what it is instead.
+    /// Backup: it is no such payload; the message says what it is instead. Scenario: it must be opened first.
     fn inspect(&self, payload: &Payload) -> Result<Facts>;
 
     /// The server that can take this payload.
@@ -122,7 +121,7 @@ pub trait Subject: Send + Sync {
     ///
     /// # Errors
     /// It could not be finished. What the tool merely complained of is in [`Restored::outcomes`].
-    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance, progress: &Progress) -> Result<Restored>;
+    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance) -> Result<Restored>;
 
     /// Counts what is there.
     ///

@@ -118,9 +118,30 @@ fn an_older_artifact_is_taken_by_key_and_by_time() {
         assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output));
         assert_eq!(scenario(&stage.evidence(), "codetalk")["artifact"]["key"], third.as_str(), "{args:?}");
     }
-    let output = stage.assay(&["run", "--artifact", "nosuch.dump"]);
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
-    assert!(text(&output).contains("nosuch.dump"));
+    for (args, says) in
+        [(["run", "--artifact", "nosuch.dump"], "nosuch.dump"), (["run", "--at", "2020-01-01"], "the oldest is of")]
+    {
+        let output = stage.assay(&args);
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", text(&output));
+        assert!(text(&output).contains(says), "{args:?}: {}", text(&output));
+    }
+    // Asked for on purpose, an old backup is not judged by what a disaster today would lose.
+    stage.scenario("codetalk", "postgres: {}\nobjectives: { rpo: 1h }\n");
+    assert_eq!(stage.assay(&["run", "--artifact", third.as_str()]).status.code(), Some(0));
+    assert_eq!(stage.assay(&["run"]).status.code(), Some(1));
+}
+
+#[test]
+fn one_key_is_the_artifact_of_one_scenario() {
+    let stage = Stage::new();
+    stage.scenario("codetalk", "postgres: {}\n");
+    stage.scenario("other", "postgres: {}\n");
+    let key = dumps("codetalk").pop().expect("newest").file_name().expect("name").to_string_lossy().into_owned();
+    let output = stage.assay(&["run", "--artifact", &key]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(stage.evidence()["summary"]["scenarios"], 1);
+    let output = stage.assay(&["run", "--artifact", "nobodys.dump"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
 }
 
 #[test]
@@ -162,6 +183,8 @@ fn fail_fast_and_deny_warnings() {
     let output = stage.assay(&["run", "--fail-fast"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert_eq!(scenario(&stage.evidence(), "codetalk")["verdict"], "error", "what did not run is not proven");
+    assert_eq!(stage.evidence()["run"]["complete"], false);
+    assert!(text(&output).contains("1 scenario not reached: codetalk"), "{}", text(&output));
     let warns = "name: old\nartifact: { store: here, key: \"codetalk-{timestamp}.dump\", age: { warn: 1m } }\npostgres: {}\n";
     stage.write("scenarios/old.yaml", warns);
     assert_eq!(stage.assay(&["run", "old"]).status.code(), Some(0));
@@ -206,6 +229,93 @@ fn reports_that_cannot_be_written_are_never_green() {
 }
 
 #[test]
+fn a_run_that_cannot_begin_does_not_leave_the_one_before_as_the_latest() {
+    let stage = Stage::new();
+    stage.scenario("codetalk", "postgres: {}\n");
+    assert_eq!(stage.assay(&["run"]).status.code(), Some(0));
+    stage.write("taken", "a file");
+    stage.write("assay.yaml", "stores:\n  here: { dir: backups }\nscratch: { dir: taken }\n");
+    let output = stage.assay(&["run"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert_eq!(stage.evidence()["scenarios"][0]["verdict"], "error");
+    assert!(stage.junit().contains("taken"), "{}", stage.junit());
+}
+
+#[test]
+fn what_cannot_be_printed_is_not_green() {
+    let stage = Stage::new();
+    stage.scenario("codetalk", "postgres: {}\n");
+    for args in [vec!["run", "--format", "json"], vec!["run"], vec!["list"], vec!["schema"], vec!["completions", "bash"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+        let status = assay(stage.path()).args(&args).stdout(full).stderr(std::process::Stdio::null()).status().expect("assay");
+        assert_eq!(status.code(), Some(3), "{args:?}");
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let status = assay(stage.path()).args(["run", "nosuch"]).stderr(full).status().expect("assay");
+    assert_eq!(status.code(), Some(4), "no panic over a stderr that is full");
+}
+
+/// A store that tells a stranger which key it was shown. It ends with the test binary.
+fn chatty_store(key: &'static str) -> u16 {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    let port = listener.local_addr().expect("address").port();
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().take(100).flatten() {
+            let head = BufReader::new(&socket).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).for_each(drop);
+            let body = format!("<Error><Code>AccessDenied</Code><Message>no rights for {key}</Message></Error>");
+            let _ = write!(socket, "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    port
+}
+
+#[test]
+fn keys_that_the_sdk_finds_by_itself_are_secrets_too() {
+    const KEY: &str = "AKIAFOUNDBYTHECHAIN7";
+    let stage = Stage::new();
+    let endpoint = format!("http://127.0.0.1:{}", chatty_store(KEY));
+    let store = format!(
+        "stores:\n  here: {{ s3: {{ bucket: b, endpoint: \"{endpoint}\", path_style: true }} }}\nscratch: {{ dir: scratch }}\n"
+    );
+    stage.write("assay.yaml", store);
+    stage.scenario("codetalk", "postgres: {}\n");
+    for command in ["list", "doctor", "run"] {
+        let mut assay = assay(stage.path());
+        assay.args([command, "-vv"]).env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", "hidden-hidden-hidden");
+        let said = text(&run(&mut assay));
+        assert!(said.contains("no rights for ***"), "{command}: {said}");
+        for secret in [KEY, "hidden-hidden-hidden"] {
+            assert!(!said.contains(secret), "{command} shows {secret}");
+        }
+    }
+    assert!(!stage.evidence().to_string().contains(KEY));
+}
+
+#[test]
+fn an_empty_mount_point_is_not_a_missing_backup() {
+    let stage = Stage::new();
+    std::fs::create_dir(stage.path().join("mnt")).expect("mnt");
+    stage.write("assay.yaml", "stores:\n  here: { dir: mnt }\nscratch: { dir: scratch }\n");
+    stage.scenario("codetalk", "postgres: {}\n");
+    let output = stage.assay(&["run"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(text(&output).contains("mounted"), "{}", text(&output));
+}
+
+#[test]
+fn a_layer_that_does_not_fit_is_the_scenarios_fault() {
+    let stage = Stage::new();
+    for (layer, says) in [("gzip", "it is not gzip"), ("tar: { member: x }", "it is not a tar archive")] {
+        stage.scenario("codetalk", &format!("open: [{{ {layer} }}]\npostgres: {{}}\n").replace("{ gzip }", "gzip"));
+        let output = stage.assay(&["run"]);
+        assert_eq!(output.status.code(), Some(3), "{layer}: {}", text(&output));
+        assert!(text(&output).contains(says), "{layer}: {}", text(&output));
+    }
+}
+
+#[test]
 fn the_doctor_names_what_is_wrong() {
     let stage = Stage::new();
     stage.scenario("codetalk", "postgres: {}\n");
@@ -218,6 +328,17 @@ fn the_doctor_names_what_is_wrong() {
     let output = stage.assay(&["doctor"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(text(&output).contains("WRONG  store here"), "{}", text(&output));
+    let key = "open: [{ age: { passphrase: { env: ASSAY_TEST_NOT_SET } } }]\npostgres: {}\n";
+    stage.write(
+        "assay.yaml",
+        "stores:\n  here: { dir: backups }\nscratch: { dir: scratch }\nruntime: { local: { postgres: { bin: /nope } } }\n",
+    );
+    stage.scenario("codetalk", key);
+    let output = stage.assay(&["doctor"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    for wrong in ["WRONG  postgres", "/nope", "WRONG  key of codetalk", "ASSAY_TEST_NOT_SET"] {
+        assert!(text(&output).contains(wrong), "{wrong}: {}", text(&output));
+    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! A place to try things in: scratch, a runtime, real servers and real dumps.
 
-use assay::run::progress::Progress;
 use assay::runtime::local::{Instance, LocalRuntime, Room, Scratch};
 use assay::runtime::{Call, Recipe};
 use assay::scenario::RuntimeSettings;
@@ -27,7 +26,12 @@ pub fn open_folder() -> tempfile::TempDir {
 
 /// A runtime for tests: two processors, little memory, a cache that all tests share.
 pub fn runtime() -> LocalRuntime {
-    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), ..RuntimeSettings::default() };
+    runtime_with(Vec::new())
+}
+
+/// The same with programs out of these folders.
+fn runtime_with(postgres_bin: Vec<PathBuf>) -> LocalRuntime {
+    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), postgres_bin, ..RuntimeSettings::default() };
     let runtime = LocalRuntime::new(&settings, &Secrets::default()).expect("a runtime");
     runtime.with_cache(Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")))
 }
@@ -49,6 +53,27 @@ impl Lab {
         Self { runtime, scratch, base }
     }
 
+    /// The same with programs replaced by shell scripts, so that they do what the real ones do too rarely.
+    pub async fn with_scripts(mut self, scripts: &[(&str, &str)]) -> Self {
+        let real = self.runtime.installations(&*recipe()).await.expect("installations").swap_remove(0).bin;
+        let bin = self.base().join("bin");
+        std::fs::create_dir(&bin).expect("a folder");
+        // A link to the server would lead to where it really lies, past the scripts.
+        let server = format!("exec {} \"$@\"", real.join("postgres").display());
+        for (name, script) in scripts.iter().copied().chain([("postgres", server.as_str())]) {
+            std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).expect("a script");
+            std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        }
+        for program in real.read_dir().expect("programs").map(|entry| entry.expect("a program")) {
+            let link = bin.join(program.file_name());
+            if !link.exists() {
+                std::os::unix::fs::symlink(program.path(), link).expect("a link");
+            }
+        }
+        self.runtime = runtime_with(vec![bin]);
+        self
+    }
+
     pub fn base(&self) -> &Path {
         self.base.path()
     }
@@ -68,8 +93,7 @@ impl Lab {
         let subject = subject();
         let facts = subject.inspect(&payload)?;
         let instance = self.runtime.start(&*subject.recipe(&facts), room.path()).await?;
-        let (events, _) = tokio::sync::mpsc::unbounded_channel();
-        let restored = subject.restore(&payload, &facts, &instance, &Progress::new("test", events)).await?;
+        let restored = subject.restore(&payload, &facts, &instance).await?;
         Ok(Proof { facts, restored, instance, room })
     }
 }
@@ -103,6 +127,21 @@ impl Server {
         let server = connect(&self.instance, "postgres").await;
         server.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE template0")).await.expect("a database");
         connect(&self.instance, database).await.batch_execute(sql).await.expect("its content");
+    }
+
+    /// What a shell command writes to its standard output, with this server's programs in its path and the server at hand.
+    pub fn shell(&self, command: &str) -> Vec<u8> {
+        let output = std::process::Command::new("sh")
+            .args(["-ec", command])
+            .current_dir(self.room.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", self.instance.installation().bin.display()))
+            .env("PGHOST", &self.instance.place().socket)
+            .env("PGUSER", "postgres")
+            .env("PGPASSWORD", self.instance.password().expose())
+            .output()
+            .expect("a shell");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
     }
 
     /// A dump of a database by the real `pg_dump`.

@@ -3,6 +3,8 @@
 // What stands on the demo: its dumps, and the S3 server that it brings.
 #[cfg(feature = "demo")]
 mod cli;
+#[cfg(feature = "demo")]
+mod corpus;
 mod examples;
 mod golden;
 mod hostile;

@@ -133,6 +133,40 @@ fn replaced(dump: &[u8], from: &str, to: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn however_it_was_written_a_whole_archive_is_restored() {
+    let lab = Lab::new();
+    let server = shop(&lab).await;
+    for command in [
+        "pg_dump -Fc shop | cat",
+        "pg_dump -Fc -Z0 shop | cat",
+        "pg_dump -Fc shop >> appended; cat appended",
+        "pg_dump -Fc -Z9 -f whole shop; cat whole",
+        "pg_dump -Fc --schema-only shop",
+        "pg_dump -Fc --schema-only --blobs shop",
+        "pg_dump -Fc --exclude-table-data=messages shop | cat",
+        "pg_dump -Fc --load-via-partition-root --no-blobs --serializable-deferrable shop | cat",
+        "pg_dump -Fc --inserts --rows-per-insert=7 shop | cat",
+        "pg_dump -Fc --create --clean --if-exists --no-sync shop | cat",
+        "pg_dump -Fc --section=pre-data --section=data shop | cat",
+        "pg_dump -Fc --table=parent --table=child shop | cat",
+    ] {
+        let proof = lab.restore(&server.shell(command)).await.unwrap_or_else(|e| panic!("{command}: {e:?}"));
+        assert_eq!(proof.restored.outcomes[0].status, Status::Pass, "{command}: {:?}", proof.restored.log);
+    }
+}
+
+/// The archive without the mark that its first table with rows has any: one bit.
+fn without_mark_for_data(archive: &[u8]) -> Vec<u8> {
+    let table = archive.windows(10).position(|window| window == b"TABLE DATA").expect("a table with rows");
+    // The number 1, and then the string 0 for the catalog that rows are not in.
+    let mark = b"\0\x01\0\0\0\0\x01\0\0\x000";
+    let at = archive[..table].windows(mark.len()).rposition(|window| window == mark).expect("a mark for data");
+    let mut changed = archive.to_vec();
+    changed[at + 1] = 0;
+    changed
+}
+
+#[tokio::test]
 async fn damage_is_the_backups() {
     let lab = Lab::new();
     let server = shop(&lab).await;
@@ -149,8 +183,11 @@ async fn damage_is_the_backups() {
         ("without its last byte", gzip[..gzip.len() - 1].to_vec(), "corrupt archive"),
         ("cut in its header", gzip[..30].to_vec(), "the archive is cut short within its header"),
         ("one bit in the rows", flipped(gzip.len() * 3 / 4), "corrupt archive"),
+        ("twice in one file", [gzip.clone(), gzip.clone()].concat(), "corrupt archive: something stands behind the last data"),
+        ("more behind its end", [&gzip[..], b"\n"].concat(), "corrupt archive: something stands behind the last data"),
+        ("one bit in its contents", without_mark_for_data(&gzip), "corrupt archive: entry"),
         ("sent as text", crlf, "the archive's header is damaged"),
-        ("empty", Vec::new(), "this is no PostgreSQL dump but an empty file"),
+        ("empty", Vec::new(), "this is no PostgreSQL dump but nothing at all (it is empty)"),
         ("a web page", b"<!DOCTYPE html><p>Sign in".to_vec(), "this is no PostgreSQL dump but an HTML page"),
         ("plain, cut in half", plain[..plain.len() / 2].to_vec(), "the dump is cut short"),
         ("plain, without its last lines", plain[..plain.len() - 200].to_vec(), "the dump is cut short"),
@@ -164,6 +201,28 @@ async fn damage_is_the_backups() {
         assert_eq!(error.blame, Blame::Backup, "{what}: {error:?}");
         assert!(error.message.starts_with(message), "{what}: {error:?}");
         assert!(!format!("{error:?}").contains("user 7"), "{what} shows a value: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_is_the_backups_when_listing_fails_too() {
+    let dump = shop(&Lab::new()).await.dump("shop", &["-Fc"]).await;
+    let list_works = "[ \"$1\" = -l ] && exit 0\n";
+    for (crash, blame, message) in [
+        ("kill -SEGV $$".to_owned(), Blame::Backup, "corrupt archive: pg_restore cannot even list it (signal: 11"),
+        (
+            "echo out of memory >&2; exit 1".to_owned(),
+            Blame::Backup,
+            "corrupt archive: pg_restore cannot even list it (exit status: 1",
+        ),
+        (format!("{list_works}kill -SEGV $$"), Blame::Harness, "pg_restore was ended by signal 11"),
+        (format!("{list_works}echo out of memory >&2; exit 1"), Blame::Harness, "out of memory"),
+        ("kill -KILL $$".to_owned(), Blame::Harness, "pg_restore was ended by signal 9"),
+    ] {
+        let lab = Lab::new().with_scripts(&[("pg_restore", &crash)]).await;
+        let error = blamed(&lab, &crash, &dump).await;
+        assert_eq!(error.blame, blame, "{crash}: {error:?}");
+        assert!(error.message.starts_with(message), "{crash}: {error:?}");
     }
 }
 

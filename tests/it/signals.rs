@@ -73,6 +73,25 @@ fn sigterm_and_sigint_tear_down_and_report() {
 }
 
 #[test]
+fn the_demo_gives_up_cleanly_while_it_sets_its_stage() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let temporary = dir.path().join("tmp");
+    std::fs::create_dir(&temporary).expect("tmp");
+    for folder in [dir.path(), &temporary] {
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder, open).expect("permissions");
+    }
+    let mut child = assay(dir.path()).arg("demo").env("TMPDIR", &temporary).stdout(Stdio::piped()).spawn().expect("assay");
+    let mut said = BufReader::new(child.stdout.take().expect("stdout")).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("listens at")), "the stage is being set");
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().expect("wait").code(), Some(130));
+    assert_eq!(processes_in(&temporary), Vec::<String>::new());
+    let left = std::fs::read_dir(temporary.join("assay")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "scratch is empty");
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let stage = Stage::new();
     stage.artifact("slow", SLOW);
@@ -82,6 +101,10 @@ fn a_second_signal_ends_it_at_once() {
     send(&child, Signal::TERM);
     let code = ended(&mut child).code();
     assert!(matches!(code, Some(130 | 143)), "{code:?}");
+    // It may have left its server; the next run removes that.
+    stage.scenario("codetalk", "postgres: {}\n");
+    assert_eq!(stage.assay(&["run", "codetalk"]).status.code(), Some(0));
+    assert_eq!(processes_in(&stage.path().join("scratch")), Vec::<String>::new());
 }
 
 #[test]

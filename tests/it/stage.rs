@@ -32,16 +32,22 @@ pub struct Stage {
 impl Stage {
     /// With a whole series of `codetalk`.
     pub fn new() -> Self {
+        let stage = Self::empty("");
+        for dump in dumps("codetalk") {
+            std::fs::copy(&dump, stage.path().join("backups").join(dump.file_name().expect("name"))).expect("copy");
+        }
+        stage
+    }
+
+    /// Without an artifact, and with more lines in `assay.yaml`.
+    pub fn empty(more: &str) -> Self {
         let stage = Self { dir: tempfile::Builder::new().prefix("assay-test-").tempdir().expect("tempdir") };
         // Servers run as another user when the tests run as root.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(stage.path(), open).expect("permissions");
         std::fs::create_dir_all(stage.path().join("backups")).expect("backups");
         std::fs::create_dir_all(stage.path().join("scenarios")).expect("scenarios");
-        stage.write("assay.yaml", "stores:\n  here: { dir: backups }\nscratch: { dir: scratch }\n");
-        for dump in dumps("codetalk") {
-            std::fs::copy(&dump, stage.path().join("backups").join(dump.file_name().expect("name"))).expect("copy");
-        }
+        stage.write("assay.yaml", format!("stores:\n  here: {{ dir: backups }}\nscratch: {{ dir: scratch }}\n{more}"));
         stage
     }
 

@@ -23,9 +23,10 @@ const MOST_SKIPPED: usize = 6;
 #[must_use]
 pub fn summary(evidence: &Evidence, reports: Option<&Path>, style: &Style) -> String {
     let style = *style;
-    let mut records: Vec<_> = evidence.scenarios.iter().collect();
+    let (mut records, not_reached): (Vec<_>, Vec<_>) = evidence.scenarios.iter().partition(|record| was_reached(record));
     records.sort_by_key(|record| Reverse(record.verdict));
     let mut out = run_headline(&evidence.run, &evidence.summary, style);
+    out.extend(not_reached_line(&not_reached, style));
     out.extend(records.iter().filter_map(|record| headline(record, style)));
     if !out.is_empty() {
         out.push('\n');
@@ -43,6 +44,19 @@ pub fn summary(evidence: &Evidence, reports: Option<&Path>, style: &Style) -> St
         }
     }
     out
+}
+
+/// A scenario that was kept from running has gone no phase, and all there is to say of it is that it was skipped.
+fn was_reached(record: &ScenarioRecord) -> bool {
+    let skipped = record.checks.iter().all(|outcome| outcome.status == Status::Skipped);
+    !record.phases.is_empty() || record.checks.is_empty() || !skipped
+}
+
+/// All of them in one line: what there is to say is the same for each.
+fn not_reached_line(records: &[&ScenarioRecord], style: Style) -> Option<String> {
+    let names: Vec<_> = records.iter().map(|record| one_line(&record.name)).collect();
+    let text = format!("{} not reached: {}", counted(names.len(), "scenario"), names.join(", "));
+    (!names.is_empty()).then(|| wrap("", "  ", &text, style.width))
 }
 
 /// What is wrong with the run as a whole.

@@ -134,7 +134,10 @@ impl Instance {
         marks().map_err(|e| Error::from(e).context("cannot keep the instance"))?;
         self.server.release();
         let room = self.room.display();
-        Ok(Kept { remove: format!("kill -QUIT {}; sleep 1; rm -rf '{room}' '{room}'.*", self.pid()) })
+        let pid = self.pid();
+        // The folder goes only after the server, which takes its shared memory with it.
+        let ended = format!("kill -QUIT {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.1; done");
+        Ok(Kept { remove: format!("{ended}; rm -rf '{room}' '{room}'.*") })
     }
 }
 

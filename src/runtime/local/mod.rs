@@ -71,8 +71,17 @@ impl LocalRuntime {
     }
 
     /// Every installation of a recipe's engine on this machine.
-    pub async fn installations(&self, recipe: &dyn Recipe) -> Vec<Installation> {
-        find::installations(recipe, self.configured(recipe.engine()), &self.user).await
+    ///
+    /// # Errors
+    /// Scenario: a configured folder does not hold the server's program.
+    pub async fn installations(&self, recipe: &dyn Recipe) -> Result<Vec<Installation>> {
+        let (engine, program) = (recipe.engine(), recipe.server_program());
+        let configured = self.configured(engine);
+        if let Some(empty) = configured.iter().find(|folder| !folder.join(program).is_file()) {
+            return Err(Error::scenario(format!("there is no {program} in {}", empty.display()))
+                .hint(format!("Mend `runtime.local.{engine}.bin` in assay.yaml.")));
+        }
+        Ok(find::installations(recipe, configured, &self.user).await)
     }
 
     /// The configured folders with an engine's programs. One line per engine.
@@ -96,7 +105,7 @@ impl LocalRuntime {
     }
 
     async fn start_unbounded(&self, recipe: &dyn Recipe, room: &Path) -> Result<Instance> {
-        let found = self.installations(recipe).await;
+        let found = self.installations(recipe).await?;
         let installation = recipe.choose(&found)?.clone();
         let place = Place { data: room.join("data"), socket: room.join("s") };
         check_socket_path(&place.socket.join(recipe.socket_name()))?;

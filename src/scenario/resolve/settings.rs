@@ -62,7 +62,7 @@ pub fn settings(
         }
     };
     let ScratchSpec { dir, max } = spec.scratch.value().unwrap_or_default();
-    let scratch = path(dir, "dir", folder, &mut collect).unwrap_or_else(|| temporary.join("assay"));
+    let scratch = path(dir, "dir", folder, &mut collect).unwrap_or_else(|| default_scratch(temporary));
     let reports = path(spec.reports.value().unwrap_or_default().dir, "dir", folder, &mut collect);
     let settings = Settings {
         file,
@@ -73,6 +73,14 @@ pub fn settings(
         reports: reports.unwrap_or_else(|| folder.join("reports").join("out")),
     };
     (ResolvedSettings { settings, stores, scenario_timeout: timeouts.scenario }, collect.into_problems())
+}
+
+/// Where restores happen unless something else is said. Each user has a folder of their own: what belongs to one cannot be
+/// trusted by the other, and root's comes without a number because it is the one that runs see most.
+#[must_use]
+pub fn default_scratch(temporary: &Path) -> PathBuf {
+    let user = rustix::process::geteuid();
+    temporary.join(if user.is_root() { "assay".to_owned() } else { format!("assay-{}", user.as_raw()) })
 }
 
 fn usable(stores: &Stores) -> Vec<(String, StoreSpec)> {

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::scenario::{Credentials, S3Spec, Waits};
 use crate::secret::Secrets;
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_credential_types::provider::future;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -11,6 +12,7 @@ use aws_sdk_s3::config::{
     Builder, Credentials as Keys, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
     StalledStreamProtectionConfig,
 };
+use aws_sdk_s3::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -26,6 +28,30 @@ pub(super) struct Plan {
     /// The region, where it is known without asking the SDK's chain.
     region: Option<String>,
     ca: Option<Vec<u8>>,
+    secrets: Secrets,
+}
+
+/// What the SDK's chain finds, taken into the redaction: a server may echo it in an error.
+#[derive(Debug)]
+struct Remembering {
+    found: SharedCredentialsProvider,
+    secrets: Secrets,
+}
+
+impl ProvideCredentials for Remembering {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let keys = self.found.provide_credentials().await?;
+            for secret in [Some(keys.access_key_id()), Some(keys.secret_access_key()), keys.session_token()].into_iter().flatten()
+            {
+                let _ = self.secrets.known(secret);
+            }
+            Ok(keys)
+        })
+    }
 }
 
 /// A server that is not AWS mostly does not look at the region, but the signature needs one. `MinIO` insists on this one.
@@ -48,7 +74,7 @@ impl Plan {
                 .hint("Add `region:` to the store in assay.yaml."));
         }
         let ca = spec.ca.as_deref().map(read_ca).transpose()?;
-        Ok(Self { spec: spec.clone(), keys, region, ca })
+        Ok(Self { spec: spec.clone(), keys, region, ca, secrets: secrets.clone() })
     }
 
     pub(super) const fn waits(&self) -> Waits {
@@ -61,7 +87,12 @@ impl Plan {
         let builder = if let Some(keys) = &self.keys {
             Builder::new().credentials_provider(keys.clone()).http_client(http)
         } else {
-            Builder::from(&self.chain().http_client(http).load().await)
+            let chain = self.chain().http_client(http).load().await;
+            let builder = Builder::from(&chain);
+            match chain.credentials_provider() {
+                Some(found) => builder.credentials_provider(Remembering { found, secrets: self.secrets.clone() }),
+                None => builder,
+            }
         };
         let mut builder = builder
             .behavior_version(BehaviorVersion::latest())

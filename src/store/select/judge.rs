@@ -81,12 +81,14 @@ fn missing(series: &Series<'_>) -> Outcome {
     }
     if let (Want::At(time), Some((oldest, _))) = (series.want, series.backups.first()) {
         let oldest = Timestamp::from_second(*oldest).map(utc).unwrap_or_default();
-        return fail(format!("no backup of {} or before: the oldest is of {oldest}", utc(*time)));
+        let message = format!("no backup of {} or before: the oldest is of {oldest}", utc(*time));
+        return Outcome::new("artifact", Status::Error, message).hint("Ask for a later time; `assay list` shows the newest.");
     }
     let reasons = series.unusable.iter().map(|(other, reason)| format!("{}: {reason}", other.object.key));
-    let none = match series.matched {
-        1 => "the only object of the series cannot be used".to_owned(),
-        many => format!("none of the {} objects of the series can be used", grouped(many)),
+    let none = match (series.matched, series.unusable.first()) {
+        (1, Some((_, reason))) => format!("the only object of the series cannot be used: {reason}"),
+        (many, Some((_, reason))) => format!("none of the {} objects of the series can be used: {reason}", grouped(many)),
+        (many, None) => format!("none of the {} objects of the series can be used", grouped(many)),
     };
     fail(format!("no backup: {none}")).evidence(reasons).hint("Look at the log of the job that makes them.")
 }

@@ -141,7 +141,7 @@ fn nothing_there_nothing_that_matches_and_nothing_usable_are_told_apart() {
     assert_eq!(message, "no backup: none of the 4 objects that start with `db/a-` matches db/a-{timestamp}");
     assert_eq!(names.len(), 3);
     let (message, reasons) = words(vec![object("db/a-20261121-030000", 0)]);
-    assert_eq!(message, "no backup: the only object of the series cannot be used");
+    assert_eq!(message, "no backup: the only object of the series cannot be used: it is empty");
     assert_eq!(reasons, ["db/a-20261121-030000: it is empty"]);
 }
 

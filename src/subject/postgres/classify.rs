@@ -10,8 +10,9 @@ use super::messages::{self, Message};
 use super::scrub;
 use crate::check::{Outcome, Status};
 use crate::error::{Blame, Error};
-use crate::runtime::local::Said;
+use crate::runtime::local::{Said, ToolRun};
 use crate::subject::LogLine;
+use rustix::process::Signal;
 use std::process::ExitStatus;
 
 /// The name of the overall outcome; those of the classes start with it.
@@ -70,6 +71,27 @@ fn stop(tool: &str, classified: &[(Class, &Message)], exit: ExitStatus, other_ma
         (None, Some(class)) => Some(error(class, classified, other_major)),
         (None, None) => Some(Error::harness(format!("{tool} failed without saying why ({exit})"))),
     }
+}
+
+/// Whether `pg_restore` ended as it may over a damaged table of contents: it crashed, or a length in it asked for more memory
+/// than there is. The server's own lack of memory comes with `ERROR`, and who kills a tool sends other signals.
+#[must_use]
+pub fn may_be_damage(run: &ToolRun) -> bool {
+    let crashes = [Signal::SEGV, Signal::ABORT, Signal::BUS, Signal::FPE];
+    let out_of_memory = |line: &String| ["out of memory", "pg_restore: error: out of memory"].contains(&line.trim());
+    match killed_by(run.exit) {
+        Some(signal) => crashes.iter().any(|crash| crash.as_raw() == signal),
+        None => !run.exit.success() && run.stderr.lines.iter().any(out_of_memory),
+    }
+}
+
+/// The archive is damaged when merely listing it, for which no server is needed, does not work either.
+#[must_use]
+pub fn unlistable(listing: &ToolRun) -> Option<Error> {
+    let refused = may_be_damage(listing) || (killed_by(listing.exit).is_none() && !listing.exit.success());
+    let log = || judge("pg_restore", &listing.stderr, listing.exit, false).log.into_iter().map(|line| line.line);
+    let message = || format!("{}: pg_restore cannot even list it ({})", CorruptArchive.title(), listing.exit);
+    refused.then(|| Error::backup(message()).hint(CorruptArchive.hint()).evidence(log()))
 }
 
 fn killed_by(exit: ExitStatus) -> Option<i32> {
@@ -321,6 +343,29 @@ mod tests {
              CONTEXT:  COPY t, line 1, column a: \"No space left on device\"",
         );
         assert_eq!(failed(&said).stop.expect("stops").blame, Blame::Backup);
+    }
+
+    #[test]
+    fn a_crash_may_be_damage_and_a_kill_is_not() {
+        let run = |status: i32, said: &str| ToolRun { exit: ExitStatus::from_raw(status), stderr: lines(said) };
+        for (status, said, damage) in [
+            (11, "", true),
+            (6, "", true),
+            (7, "", true),
+            (8, "", true),
+            (9, "", false),
+            (15, "", false),
+            (9, "out of memory", false),
+            (FAILED, "", false),
+            (FAILED, "out of memory", true),
+            (FAILED, "pg_restore: error: out of memory", true),
+            (FAILED, "pg_restore: error: could not execute query: ERROR:  out of memory", false),
+        ] {
+            assert_eq!(may_be_damage(&run(status, said)), damage, "{status} {said}");
+        }
+        assert_eq!(unlistable(&run(11, "")).map(|error| error.blame), Some(Blame::Backup));
+        assert_eq!(unlistable(&run(FAILED, "")).map(|error| error.blame), Some(Blame::Backup));
+        assert!(unlistable(&run(0, "")).is_none() && unlistable(&run(9, "")).is_none());
     }
 
     #[test]

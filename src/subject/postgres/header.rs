@@ -1,10 +1,13 @@
 //! What the first bytes of a payload say: whether it is a dump, of which format, made when, of what and by what. Pure.
 //!
-//! Layout of a custom archive: `pg_backup_archiver.c` (`ReadHead`, `ReadInt`, `ReadStr`) of `PostgreSQL`.
+//! Layout of a custom archive's header: `ReadHead` in `pg_backup_archiver.c` of `PostgreSQL`.
 
-use super::looks;
-use crate::error::{Error, Result};
+use super::wire::Reader;
+use super::{foreign, sql};
+use crate::error::{Blame, Error, Result};
+use crate::open::magic;
 use crate::subject::{Fact, Facts};
+use std::io::{self, Cursor, Read, Seek};
 
 /// Names of facts that other parts of the subject read again.
 pub const DUMPED_FROM: &str = "dumped from";
@@ -19,24 +22,27 @@ pub const CUSTOM: &str = "custom";
 pub const PLAIN: &str = "plain";
 
 const MAGIC: &[u8] = b"PGDMP";
-const HINT_FORMATS: &str = "Make the dump with `pg_dump -Fc` (best) or as plain SQL.";
+/// What to do about a format that is not supported.
+pub const HINT_FORMATS: &str = "Make the dump with `pg_dump -Fc` (best) or as plain SQL.";
 
 /// No entry of the table of contents is shorter: 15 numbers and strings of at least two bytes each.
 const SHORTEST_ENTRY: u64 = 30;
 
 /// A header holds a name of at most 63 bytes, two versions and a few numbers.
 const LONGEST_HEADER: u64 = 1024;
+const LONGEST_NAME: usize = 64 << 10;
 
 /// Reads what a payload says of itself.
 ///
 /// # Errors
-/// Backup: it is no dump, or its header is broken. Harness: a format that is not supported yet.
+/// Backup: it is no dump, or its header is broken. Scenario: it must be opened first. Harness: a format that is not
+/// supported yet.
 pub fn read(head: &[u8], size: u64) -> Result<Facts> {
     match form(head) {
         Form::Archive => archive(head, size),
-        Form::Sql => plain(&String::from_utf8_lossy(head)),
+        Form::Sql => sql::facts(&String::from_utf8_lossy(head)),
         Form::PgTar => Err(Error::harness("a tar-format dump (pg_dump -Ft) is not supported yet").hint(HINT_FORMATS)),
-        Form::Other => Err(Error::backup(format!("this is no PostgreSQL dump but {}", looks::looks_like(head)))),
+        Form::Other => Err(foreign::no_dump(head)),
     }
 }
 
@@ -56,9 +62,9 @@ enum Form {
 fn form(head: &[u8]) -> Form {
     if head.starts_with(MAGIC) {
         Form::Archive
-    } else if looks::is_tar(head) && head.starts_with(b"toc.dat\0") {
+    } else if magic::is_tar(head) && head.starts_with(b"toc.dat\0") {
         Form::PgTar
-    } else if is_sql(head) {
+    } else if sql::is_sql(head) {
         Form::Sql
     } else {
         Form::Other
@@ -66,28 +72,8 @@ fn form(head: &[u8]) -> Form {
 }
 
 fn archive(head: &[u8], size: u64) -> Result<Facts> {
-    // More bytes than any header has: then it is its lengths that are wrong.
-    let cut = || match size {
-        ..LONGEST_HEADER => Error::backup("the archive is cut short within its header"),
-        _ => damaged("its lengths cannot be"),
-    };
-    let mut reader = Reader { rest: head.get(MAGIC.len()..).ok_or_else(cut)?, int_size: 4 };
-    let (major, minor, _revision) = (reader.byte(), reader.byte(), reader.byte());
-    let (Some(major), Some(minor)) = (major, minor) else { return Err(cut()) };
-    let (Some(int_size), Some(offset_size), Some(format)) = (reader.byte(), reader.byte(), reader.byte()) else {
-        return Err(cut());
-    };
-    if major != 1 || minor < 10 || !(1..=8).contains(&int_size) || !(1..=8).contains(&offset_size) {
-        return Err(damaged("its version or its integer sizes cannot be"));
-    }
-    refuse_other_formats(format)?;
-    reader.int_size = usize::from(int_size);
-    let header = reader.header(minor).ok_or_else(cut)?;
-    // A changed byte here, or line feeds that a text-mode transfer changed, and pg_restore restores nothing without a word.
-    if header.entries <= 0 || header.entries.unsigned_abs().saturating_mul(SHORTEST_ENTRY) > size {
-        return Err(damaged(&format!("{} TOC entries in {size} bytes cannot be", header.entries)));
-    }
-    Ok(header.facts(major, minor))
+    let mut reader = Reader::new(Cursor::new(head), head.len() as u64);
+    Ok(Header::read(&mut reader, size)?.facts())
 }
 
 fn refuse_other_formats(format: u8) -> Result<()> {
@@ -104,88 +90,96 @@ fn damaged(how: &str) -> Error {
         .hint("Look for a transfer in text mode on the way to the store.")
 }
 
-/// A custom archive's header behind its fixed bytes.
-struct Header {
+/// A custom archive's header.
+pub struct Header {
+    /// The version is 1.`minor`.
+    pub minor: u8,
+    /// Bytes of a place in the file.
+    pub offset_size: u8,
+    /// How many entries the table of contents has.
+    pub entries: i64,
+    origin: Origin,
+}
+
+/// What the header says of where the archive comes from.
+struct Origin {
     compression: String,
     taken: Option<String>,
     database: Option<String>,
     from: Option<String>,
     by: Option<String>,
-    entries: i64,
 }
 
 impl Header {
-    fn facts(self, major: u8, minor: u8) -> Facts {
+    /// Reads the header of an archive of `size` bytes; the entries follow.
+    ///
+    /// # Errors
+    /// Backup: it is broken. Harness: a format that is not supported yet.
+    pub fn read<R: Read + Seek>(reader: &mut Reader<R>, size: u64) -> Result<Self> {
+        // More bytes than any header has: then it is its lengths that are wrong.
+        let cut = |e: io::Error| match (Error::from(e), size) {
+            (error, _) if error.blame != Blame::Backup => error,
+            (_, ..LONGEST_HEADER) => Error::backup("the archive is cut short within its header"),
+            _ => damaged("its lengths cannot be"),
+        };
+        let _: [u8; MAGIC.len()] = reader.bytes().map_err(cut)?;
+        let [major, minor, _revision, int_size, offset_size, format] = reader.bytes().map_err(cut)?;
+        if major != 1 || minor < 10 || !(1..=8).contains(&int_size) || !(1..=8).contains(&offset_size) {
+            return Err(damaged("its version or its integer sizes cannot be"));
+        }
+        refuse_other_formats(format)?;
+        reader.set_int_size(int_size);
+        let origin = Origin::read(reader, minor).map_err(cut)?;
+        let entries = reader.int().map_err(cut)?;
+        // A changed byte here, or line feeds that a text-mode transfer changed, and pg_restore restores nothing without a word.
+        if entries <= 0 || entries.unsigned_abs().saturating_mul(SHORTEST_ENTRY) > size {
+            return Err(damaged(&format!("{entries} TOC entries in {size} bytes cannot be")));
+        }
+        Ok(Self { minor, offset_size, entries, origin })
+    }
+
+    fn facts(self) -> Facts {
+        let Origin { compression, taken, database, from, by } = self.origin;
         let facts = [
-            ("database", self.database),
-            (DUMPED_FROM, self.from),
-            (DUMPED_BY, self.by),
-            ("taken at", self.taken.map(|time| format!("{time} (time zone of the dump's host)"))),
-            (COMPRESSION, Some(self.compression)),
+            ("database", database),
+            (DUMPED_FROM, from),
+            (DUMPED_BY, by),
+            ("taken at", taken.map(|time| format!("{time} (time zone of the dump's host)"))),
+            (COMPRESSION, Some(compression)),
             (TOC_ENTRIES, Some(self.entries.to_string())),
-            (ARCHIVE_VERSION, Some(format!("{major}.{minor}"))),
+            (ARCHIVE_VERSION, Some(format!("1.{}", self.minor))),
         ];
         Facts { format: CUSTOM.to_owned(), facts: given(facts) }
     }
 }
 
-fn given<const N: usize>(facts: [(&str, Option<String>); N]) -> Vec<Fact> {
+impl Origin {
+    fn read<R: Read + Seek>(reader: &mut Reader<R>, minor: u8) -> io::Result<Self> {
+        let compression = if minor >= 15 { algorithm(reader.byte()?) } else { level(reader.int()?) };
+        let taken = local_time(reader)?;
+        let mut text = || reader.text(LONGEST_NAME);
+        Ok(Self { compression, taken, database: text()?, from: text()?, by: text()? })
+    }
+}
+
+/// `struct tm`: seconds first, months from 0, years from 1900. `None`: no such time.
+fn local_time<R: Read + Seek>(reader: &mut Reader<R>) -> io::Result<Option<String>> {
+    let (second, minute, hour) = (reader.int()?, reader.int()?, reader.int()?);
+    let (day, month, year, _daylight_saving) = (reader.int()?, reader.int()?, reader.int()?, reader.int()?);
+    let small = |number: i64| i8::try_from(number).ok();
+    let time = || {
+        let year = i16::try_from(year.checked_add(1900)?).ok()?;
+        let (month, day) = (small(month.checked_add(1)?)?, small(day)?);
+        // A leap second is written as 60.
+        let second = small(second)?.min(59);
+        jiff::civil::DateTime::new(year, month, day, small(hour)?, small(minute)?, second, 0).ok()
+    };
+    Ok(time().map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()))
+}
+
+/// Those of the facts that are there.
+pub fn given<const N: usize>(facts: [(&str, Option<String>); N]) -> Vec<Fact> {
     facts.into_iter().filter_map(|(name, value)| value.map(|value| Fact { name: name.to_owned(), value })).collect()
-}
-
-struct Reader<'b> {
-    rest: &'b [u8],
-    int_size: usize,
-}
-
-impl<'b> Reader<'b> {
-    fn take(&mut self, count: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(count)?;
-        self.rest = rest;
-        Some(taken)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
-    }
-
-    /// A sign byte and a magnitude, the lowest byte first.
-    fn int(&mut self) -> Option<i64> {
-        let negative = self.byte()? != 0;
-        let bytes = self.take(self.int_size)?;
-        let magnitude = bytes.iter().rev().fold(0i64, |sum, byte| (sum << 8) | i64::from(*byte));
-        Some(if negative { magnitude.wrapping_neg() } else { magnitude })
-    }
-
-    /// A length and bytes; a negative length is NULL, the inner `None`.
-    #[expect(clippy::option_option, reason = "cut short and NULL are two things")]
-    fn text(&mut self) -> Option<Option<String>> {
-        let Ok(length) = usize::try_from(self.int()?) else { return Some(None) };
-        Some(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
-    }
-
-    fn header(&mut self, minor: u8) -> Option<Header> {
-        let compression = if minor >= 15 { algorithm(self.byte()?) } else { level(self.int()?) };
-        let taken = self.local_time()?;
-        let (database, from, by) = (self.text()?, self.text()?, self.text()?);
-        Some(Header { compression, taken, database, from, by, entries: self.int()? })
-    }
-
-    /// `struct tm`: seconds first, months from 0, years from 1900. The inner `None`: no such time.
-    #[expect(clippy::option_option, reason = "cut short and impossible are two things")]
-    fn local_time(&mut self) -> Option<Option<String>> {
-        let (second, minute, hour) = (self.int()?, self.int()?, self.int()?);
-        let (day, month, year, _daylight_saving) = (self.int()?, self.int()?, self.int()?, self.int()?);
-        let small = |number: i64| i8::try_from(number).ok();
-        let time = || {
-            let year = i16::try_from(year.checked_add(1900)?).ok()?;
-            let (month, day) = (small(month.checked_add(1)?)?, small(day)?);
-            // A leap second is written as 60.
-            let second = small(second)?.min(59);
-            jiff::civil::DateTime::new(year, month, day, small(hour)?, small(minute)?, second, 0).ok()
-        };
-        Some(time().map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()))
-    }
 }
 
 /// Before version 1.15: the level of gzip, -1 its default.
@@ -203,74 +197,23 @@ fn algorithm(number: u8) -> String {
     }
 }
 
-fn plain(text: &str) -> Result<Facts> {
-    let unsupported = |what: &str| Err(Error::harness(format!("{what} is not supported yet")).hint(HINT_FORMATS));
-    if text.lines().take(20).any(|line| line.starts_with("-- PostgreSQL database cluster dump")) {
-        return unsupported("a dump of a whole cluster (pg_dumpall)");
-    }
-    // Behind the first table come rows, which may say anything.
-    let preamble = || text.lines().take_while(|line| !["CREATE TABLE ", "COPY ", "INSERT "].iter().any(|s| line.starts_with(s)));
-    if preamble().any(|line| line.starts_with("CREATE DATABASE ") || line.starts_with("\\connect ")) {
-        return unsupported("a plain dump that creates its own database (pg_dump --create)");
-    }
-    let after = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).map(|value| value.trim().to_owned());
-    let from = after("-- Dumped from database version ");
-    let by = after("-- Dumped by pg_dump version ");
-    Ok(Facts { format: PLAIN.to_owned(), facts: given([(DUMPED_FROM, from), (DUMPED_BY, by)]) })
-}
-
-/// Words that the first statement of a dump, or of a script by hand, begins with.
-const FIRST_WORDS: [&str; 16] = [
-    "SET",
-    "SELECT",
-    "BEGIN",
-    "START",
-    "CREATE",
-    "ALTER",
-    "DROP",
-    "INSERT",
-    "COPY",
-    "DO",
-    "COMMENT",
-    "TRUNCATE",
-    "LOCK",
-    "GRANT",
-    "\\RESTRICT",
-    "\\CONNECT",
-];
-
-/// Text whose first statement is one of SQL's, or a dump that its comments name.
-fn is_sql(head: &[u8]) -> bool {
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    if text.is_empty() || text.contains(&0) {
-        return false;
-    }
-    let text = String::from_utf8_lossy(text);
-    let Some(first) = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("--")) else {
-        return text.contains("-- PostgreSQL database dump") || text.contains("-- PostgreSQL database cluster dump");
-    };
-    let word = first.split([' ', ';', '(']).next().unwrap_or_default().to_ascii_uppercase();
-    FIRST_WORDS.contains(&word.as_str())
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
-    use crate::error::Blame;
     use proptest::prelude::*;
 
-    fn int(out: &mut Vec<u8>, value: i32) {
+    pub fn int(out: &mut Vec<u8>, value: i32) {
         out.push(u8::from(value < 0));
         out.extend(value.unsigned_abs().to_le_bytes());
     }
 
-    fn text(out: &mut Vec<u8>, value: &str) {
+    pub fn text(out: &mut Vec<u8>, value: &str) {
         int(out, i32::try_from(value.len()).expect("short"));
         out.extend(value.as_bytes());
     }
 
     /// A header as `pg_dump` 15 (minor 14) or 17 (minor 16) writes it.
-    fn header(minor: u8, entries: i32) -> Vec<u8> {
+    pub fn header(minor: u8, entries: i32) -> Vec<u8> {
         let mut out = b"PGDMP".to_vec();
         out.extend([1, minor, 0, 4, 8, 1]);
         if minor >= 15 {
@@ -337,9 +280,11 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_not_held_against_the_backup() {
-        let mut tar = vec![0; 512];
-        tar[..7].copy_from_slice(b"toc.dat");
-        tar[257..262].copy_from_slice(b"ustar");
+        let mut tar = tar::Header::new_ustar();
+        tar.set_path("toc.dat").expect("a path");
+        tar.set_size(1000);
+        tar.set_cksum();
+        let tar = tar.as_bytes().to_vec();
         let mut directory = header(14, 42);
         directory[10] = 3;
         let cluster = b"--\n-- PostgreSQL database cluster dump\n--\nSET x = 1;\n".to_vec();
@@ -352,11 +297,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_dump_is_the_backups_fault() {
+    fn what_is_no_dump_is_not_recognised() {
         for head in [&b""[..], b"\x1f\x8b\x08\x00", b"hello world", b"\0\0"] {
             let error = read(head, head.len() as u64).expect_err("no dump");
-            assert_eq!(error.blame, Blame::Backup);
-            assert_eq!(error.message, format!("this is no PostgreSQL dump but {}", looks::looks_like(head)));
+            assert!(error.message.starts_with("this is no PostgreSQL dump but "), "{error}");
             assert!(!recognises(head));
         }
     }

@@ -4,20 +4,23 @@ mod census;
 mod class;
 mod classify;
 pub(crate) mod client;
+mod foreign;
 mod header;
 mod inventory;
 mod lexer;
-mod looks;
 mod messages;
 mod query;
 pub(crate) mod recipe;
 mod restore;
 mod roles;
 mod scrub;
+mod sql;
+mod toc;
+mod walk;
+mod wire;
 
 use crate::census::Census;
 use crate::error::Result;
-use crate::run::progress::Progress;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
 use crate::scenario::SqlCheck;
@@ -66,7 +69,7 @@ impl Subject for Postgres {
         Box::new(PostgresRecipe::new(self.spec.version, facts))
     }
 
-    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance, _progress: &Progress) -> Result<Restored> {
+    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance) -> Result<Restored> {
         restore::restore(payload, facts, instance, &self.spec).await
     }
 
@@ -84,10 +87,22 @@ impl Subject for Postgres {
             "tablespaces and the settings of the database itself".to_owned(),
             "whether the restored data is what the live system holds".to_owned(),
         ];
-        if facts.format == header::PLAIN {
-            open.push("lines lost from the middle of a plain dump: they leave no trace".to_owned());
-        } else if facts.get(header::COMPRESSION) == Some("none") {
-            open.push("single changed bytes in the rows: an uncompressed archive has no checksum".to_owned());
+        let plain = facts.format == header::PLAIN;
+        let uncompressed = facts.get(header::COMPRESSION) == Some("none");
+        for (applies, what) in [
+            (plain, "lines lost from the middle of a plain dump: they leave no trace"),
+            // pg_dump says both where it was made and where it ends.
+            (
+                plain && facts.get(header::DUMPED_FROM).is_none(),
+                "whether the script is whole: it has no end mark, so a cut one may pass",
+            ),
+            (
+                !plain,
+                "single changed bytes in the definitions of tables and the like: an archive's table of contents has no checksum",
+            ),
+            (uncompressed, "single changed bytes in the rows: an uncompressed archive has no checksum"),
+        ] {
+            open.extend(applies.then(|| what.to_owned()));
         }
         open
     }
@@ -96,5 +111,28 @@ impl Subject for Postgres {
         let (socket, password) = (instance.place().socket.display(), instance.password_file());
         let (user, database) = (recipe::SUPERUSER, &restored.database);
         format!("PGPASSWORD=\"$(cat {})\" psql -h {socket} -U {user} {database}", password.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::Fact;
+
+    #[test]
+    fn what_stays_open_depends_on_the_format() {
+        let open = |format: &str, facts: &[(&str, &str)]| {
+            let facts = facts.iter().map(|(name, value)| Fact { name: (*name).into(), value: (*value).into() }).collect();
+            Postgres::new(PostgresSpec::default()).not_tested(&Facts { format: format.into(), facts }).join("\n")
+        };
+        let signs = ["table of contents", "rows: an uncompressed", "lines lost", "end mark"];
+        for (open, expected) in [
+            (open(header::CUSTOM, &[(header::COMPRESSION, "gzip")]), [true, false, false, false]),
+            (open(header::CUSTOM, &[(header::COMPRESSION, "none")]), [true, true, false, false]),
+            (open(header::PLAIN, &[(header::DUMPED_FROM, "15.18")]), [false, false, true, false]),
+            (open(header::PLAIN, &[]), [false, false, true, true]),
+        ] {
+            assert_eq!(signs.map(|sign| open.contains(sign)), expected, "{open}");
+        }
     }
 }

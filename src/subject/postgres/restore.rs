@@ -5,7 +5,7 @@ use super::classify::{self, Judgement};
 use super::client;
 use super::header::{CUSTOM, TOC_ENTRIES};
 use super::recipe::{SUPERUSER, dumped_from};
-use super::roles;
+use super::{roles, sql, walk};
 use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::runtime::Call;
@@ -29,7 +29,9 @@ const WORTH_A_WORKER: u64 = 4 << 20;
 /// Backup: it is cut short or corrupt, or a plain dump stopped at a statement. Harness: the server or the tools cannot do it.
 pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<Restored> {
     let custom = facts.format == CUSTOM;
-    if !custom && is_cut_short(payload)? {
+    if custom {
+        walk::walk(payload.path.clone()).await?;
+    } else if is_cut_short(payload)? {
         return Err(Error::backup("the dump is cut short: its closing line is missing")
             .hint("Look at how it was written and moved: pg_dump did not get to its end, or the upload did not."));
     }
@@ -37,6 +39,10 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
     let roles = make_roles(payload, custom, instance).await?;
     let call = if custom { pg_restore(payload, facts, instance, spec) } else { psql(payload, instance) };
     let run = instance.run(&call).await?;
+    if custom && classify::may_be_damage(&run) {
+        let listing = instance.run(&Call::new("pg_restore").arg("-l").arg(&payload.path)).await?;
+        classify::unlistable(&listing).map_or(Ok(()), Err)?;
+    }
     let other_major = dumped_from(facts).is_some_and(|major| major != instance.installation().major);
     let Judgement { log, mut outcomes, stop } = classify::judge(call.program, &run.stderr, run.exit, other_major);
     if let Some(error) = stop {
@@ -166,8 +172,7 @@ async fn refuse_other_databases(instance: &Instance) -> Result<()> {
         .hint("Make the dump without --create, or in the custom format (-Fc)."))
 }
 
-/// How `pg_dump` begins and ends a plain dump. What follows the end differs between versions (`\unrestrict`).
-const BEGIN: &str = "-- PostgreSQL database dump";
+/// How `pg_dump` ends a plain dump. What follows differs between versions (`\unrestrict`).
 const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
 
 /// How far from the end of the file the closing line may stand.
@@ -176,7 +181,7 @@ const TAIL: u64 = 4096;
 /// Whether a plain dump of `pg_dump` lacks its closing line. A script by hand has none.
 fn is_cut_short(payload: &Payload) -> Result<bool> {
     let head = String::from_utf8_lossy(&payload.head);
-    if !head.lines().any(|line| line.trim_end() == BEGIN) {
+    if !sql::is_by_pg_dump(&head) {
         return Ok(false);
     }
     let tail = tail(&payload.path, payload.size).map_err(|e| Error::from(e).context("cannot read the payload"))?;
@@ -223,7 +228,7 @@ mod tests {
             std::fs::write(&path, &text).expect("write");
             Payload { path, size: text.len() as u64, head: text.into_bytes() }
         };
-        let begin = format!("--\n{BEGIN}\n--\n\n{}\n", "x".repeat(10_000));
+        let begin = format!("--\n{}\n--\n\n{}\n", sql::BEGIN, "x".repeat(10_000));
         let whole = format!("{begin}--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict abc\n\n");
         assert!(!is_cut_short(&payload(whole.clone())).expect("whole"));
         assert!(is_cut_short(&payload(whole[..whole.len() - 40].to_owned())).expect("cut"));
