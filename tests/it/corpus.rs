@@ -19,16 +19,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("plain-15-crlf.sql", "plain SQL is judged by its restore alone"),
     ("plain-15-cut-one-byte.sql", "plain SQL is judged by its restore alone"),
     ("rich-15-clean-create.sql.gz", "`pg_dump --create` is not supported yet"),
-    ("rich-15-clean.sql.gz", "roles that the dump names are not made yet"),
-    ("rich-15-columns.sql.gz", "roles that the dump names are not made yet"),
     ("rich-15-create.sql.gz", "`pg_dump --create` is not supported yet"),
-    ("rich-15-custom-pipe.dump", "roles that the dump names are not made yet"),
-    ("rich-15-custom-z0.dump", "roles that the dump names are not made yet"),
-    ("rich-15-custom.dump", "roles that the dump names are not made yet"),
-    ("rich-15-inserts.sql.gz", "roles that the dump names are not made yet"),
-    ("rich-15-no-owner.sql.gz", "roles that the dump names are not made yet"),
-    ("rich-15-plain.sql", "roles that the dump names are not made yet"),
-    ("rich-15-via-root.dump", "roles that the dump names are not made yet"),
     ("shop-15-create.sql", "`pg_dump --create` is not supported yet"),
 ];
 
