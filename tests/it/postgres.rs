@@ -191,6 +191,8 @@ async fn damage_is_the_backups() {
         ("a web page", b"<!DOCTYPE html><p>Sign in".to_vec(), "this is no PostgreSQL dump but an HTML page"),
         ("plain, cut in half", plain[..plain.len() / 2].to_vec(), "the dump is cut short"),
         ("plain, without its last lines", plain[..plain.len() - 200].to_vec(), "the dump is cut short"),
+        ("plain, without its last 20 bytes", plain[..plain.len() - 20].to_vec(), "the dump is cut short"),
+        ("plain, without its last 70 bytes", plain[..plain.len() - 70].to_vec(), "the dump is cut short"),
         ("plain, a row damaged", replaced(&plain, "\n7\tuser 7\t", "\n7 user 7\t"), "invalid data"),
         ("plain, a statement lost", replaced(&plain, "CREATE TABLE public.users (", "("), "syntax error"),
     ];
@@ -287,6 +289,17 @@ async fn a_dump_is_foreign_code_and_runs_without_rights() {
         let known = ["HOME", "LANG", "LC_ALL", "PATH", "PWD", "TZ", "SHLVL", "OLDPWD", "_"].contains(&name);
         assert!(known || name.starts_with("PG"), "{name} was handed to foreign code");
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_from_the_servers_log() {
+    let lab = Lab::new();
+    let line = "could not write to file \"pg_wal/xlogtemp.17\": No space left on device";
+    let script = format!("DO $$ BEGIN RAISE LOG '{line}'; END $$;\nSELECT pg_terminate_backend(pg_backend_pid());\n");
+    let error = blamed(&lab, "a full disk", script.as_bytes()).await;
+    assert_eq!((error.blame, error.message), (Blame::Harness, format!("disk full: {line}")));
+    assert!(error.evidence.first().is_some_and(|shown| shown.ends_with(line)), "{:?}", error.evidence);
+    assert!(error.hint.is_some_and(|hint| hint.contains("scratch.dir")));
 }
 
 const ROLES: &str = r#"

@@ -172,6 +172,12 @@ impl Class {
         found.map_or(Rejected, |(class, _)| *class)
     }
 
+    /// What a line of the server's log says of why the server ended: what the tools only see as a lost connection.
+    pub fn of_the_servers_end(line: &str) -> Option<Self> {
+        let ends = SIGNS.iter().filter(|(class, _)| matches!(class, DiskFull | DiskFailure | OutOfMemory));
+        ends.into_iter().find(|(_, signs)| signs.iter().any(|sign| line.contains(sign))).map(|(class, _)| *class)
+    }
+
     /// Its stable name in the evidence.
     #[must_use]
     pub const fn name(self) -> &'static str {

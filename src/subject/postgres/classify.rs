@@ -7,6 +7,7 @@
 
 use super::class::Class::{self, CorruptArchive, Note, Rejected, Warning};
 use super::messages::{self, Message};
+use super::scrub;
 use crate::check::{Outcome, Status};
 use crate::error::{Blame, Error};
 use crate::runtime::local::{Said, ToolRun};
@@ -100,8 +101,21 @@ fn killed_by(exit: ExitStatus) -> Option<i32> {
 /// How many lines prove an outcome.
 const MOST_EVIDENCE: usize = 20;
 
+/// An error that says no more than that the server went away, explained by the last lines of the server's log.
+#[must_use]
+pub fn explained(error: Error, log: &[String]) -> Error {
+    let decisive = log.iter().find_map(|line| Some((Class::of_the_servers_end(line)?, line)));
+    let Some((class, line)) = decisive.filter(|_| error.message.starts_with(&Class::ServerGone.title())) else {
+        return error;
+    };
+    let said = line.split_once(":  ").map_or(line.as_str(), |(_, said)| said);
+    let explained = Error::harness(format!("{}: {}", class.title(), scrub::line(said))).hint(class.hint());
+    explained.evidence([scrub::line(line)]).evidence(error.evidence)
+}
+
 fn error(class: Class, classified: &[(Class, &Message)], other_major: bool) -> Error {
     let (message, evidence) = words(class, classified);
+    let message = format!("{}: {message}", class.title());
     let error = match class.blame(other_major) {
         Blame::Backup => Error::backup(message),
         Blame::Harness | Blame::Scenario => Error::harness(message),
@@ -115,7 +129,7 @@ fn words(class: Class, classified: &[(Class, &Message)]) -> (String, Vec<String>
     let first = all.first().map(|message| message.headline()).unwrap_or_default();
     let more = if all.len() > 1 { format!(" (and {} more)", all.len() - 1) } else { String::new() };
     let evidence = all.iter().flat_map(|message| message.lines.clone()).take(MOST_EVIDENCE).collect();
-    (format!("{}: {first}{more}", class.title()), evidence)
+    (format!("{first}{more}"), evidence)
 }
 
 fn outcomes(tool: &str, classified: &[(Class, &Message)], exit: ExitStatus, other_major: bool) -> Vec<Outcome> {
@@ -292,6 +306,34 @@ mod tests {
             let stop = judge("psql", &said, ExitStatus::from_raw(3 << 8), other_major).stop.expect("stops");
             assert_eq!(stop.blame, blame);
         }
+    }
+
+    #[test]
+    fn the_servers_log_explains_why_it_went_away() {
+        let gone = failed(&recorded("psql-server_killed")).stop.expect("stops");
+        let log = |text: &str| vec!["2026-11-21 03:00:00.1 UTC [7] LOG:  starting".to_owned(), text.to_owned()];
+        for (line, message, hint) in [
+            (
+                "2026-11-21 03:00:01.2 UTC [9] PANIC:  could not write to file \"pg_wal/xlogtemp.9\": No space left on device",
+                "disk full: could not write to file \"pg_wal/xlogtemp.9\": No space left on device",
+                DiskFull.hint(),
+            ),
+            ("2026-11-21 03:00:01.2 UTC [9] FATAL:  out of memory", "out of memory: out of memory", Class::OutOfMemory.hint()),
+            ("2026-11-21 03:00:01.2 UTC [9] LOG:  shutting down", gone.message.as_str(), ServerGone.hint()),
+        ] {
+            let error = explained(gone.clone(), &log(line));
+            assert_eq!((error.blame, error.message.as_str(), error.hint.as_deref()), (Blame::Harness, message, Some(hint)));
+            assert!(error.evidence.iter().any(|shown| shown == line) || error == gone, "{error:?}");
+        }
+        let other = failed(&recorded("psql-quote")).stop.expect("stops");
+        assert_eq!(explained(other.clone(), &log("PANIC:  No space left on device")), other);
+    }
+
+    #[test]
+    fn an_outcome_does_not_repeat_its_name() {
+        let outcome = failed(&recorded("pg_restore-unknown_type")).outcomes.remove(1);
+        assert_eq!(outcome.check, "restore: rejected");
+        assert!(!outcome.message.contains("rejected"), "{}", outcome.message);
     }
 
     #[test]

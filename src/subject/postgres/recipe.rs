@@ -29,13 +29,16 @@ pub struct PostgresRecipe {
     dumped_from: Option<u32>,
     /// The smallest major whose `pg_restore` reads the archive.
     readable_from: u32,
+    /// There is a dump; else somebody only asks what is installed.
+    for_a_dump: bool,
 }
 
 impl PostgresRecipe {
     /// For a dump that says this of itself.
     #[must_use]
     pub fn new(forced: Option<u32>, facts: &Facts) -> Self {
-        Self { forced, dumped_from: dumped_from(facts), readable_from: readable_from(facts) }
+        let for_a_dump = !facts.format.is_empty();
+        Self { forced, dumped_from: dumped_from(facts), readable_from: readable_from(facts), for_a_dump }
     }
 
     fn least(&self) -> u32 {
@@ -145,16 +148,20 @@ impl Recipe for PostgresRecipe {
 
 impl PostgresRecipe {
     fn missing(&self, found: &[Installation]) -> Error {
-        let (needed, number) = match self.forced {
-            Some(forced) => (format!("the scenario asks for PostgreSQL {forced}"), forced),
-            None => (format!("the dump needs PostgreSQL {} or newer", self.least()), self.least()),
+        let least = self.least();
+        let needed = match self.forced {
+            Some(forced) => format!("the scenario asks for PostgreSQL {forced}"),
+            None if self.for_a_dump => format!("the dump needs PostgreSQL {least} or newer"),
+            None => format!("PostgreSQL {least} or newer is needed"),
+        };
+        let package = match self.forced {
+            Some(forced) => format!("postgresql-{forced} (Debian, Ubuntu) or postgresql{forced}-server (RPM)"),
+            None => format!("postgresql (Debian, Ubuntu) or postgresql-server (RPM), any version from {least} on"),
         };
         let there: Vec<String> = found.iter().map(|one| format!("{} in {}", one.version, one.bin.display())).collect();
         let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-        Error::harness(format!("no PostgreSQL server fits: {needed}; found: {there}")).hint(format!(
-            "Install the package postgresql-{number} (Debian, Ubuntu) or postgresql{number}-server (RPM), \
-             or name the folder with its programs in `runtime.local.postgres.bin`."
-        ))
+        Error::harness(format!("no PostgreSQL server fits: {needed}; found: {there}"))
+            .hint(format!("Install the package {package}, or name the folder with its programs in `runtime.local.postgres.bin`."))
     }
 }
 
@@ -259,9 +266,19 @@ mod tests {
         assert_eq!(error.blame, Blame::Harness);
         let message = "no PostgreSQL server fits: the dump needs PostgreSQL 17 or newer; found: 15.1 in /pg/15";
         assert_eq!(error.message, message);
-        assert!(error.hint.is_some_and(|hint| hint.contains("postgresql-17")));
-        assert_eq!(chosen(Some(14), &facts, &[15]), None);
+        let hint = "Install the package postgresql (Debian, Ubuntu) or postgresql-server (RPM), any version from 17 on, \
+                    or name the folder with its programs in `runtime.local.postgres.bin`.";
+        assert_eq!(error.hint.as_deref(), Some(hint));
         assert_eq!(chosen(None, &facts, &[]), None);
+        let forced = PostgresRecipe::new(Some(14), &facts).choose(&found(&[15])).map(|_| ()).expect_err("another");
+        assert!(forced.hint.is_some_and(|hint| hint.contains("postgresql-14 (Debian, Ubuntu) or postgresql14-server (RPM)")));
+    }
+
+    #[test]
+    fn without_a_dump_nothing_is_said_of_one() {
+        let error = PostgresRecipe::new(None, &Facts::default()).choose(&[]).map(|_| ()).expect_err("none");
+        assert_eq!(error.message, "no PostgreSQL server fits: PostgreSQL 12 or newer is needed; found: none");
+        assert!(error.hint.is_some_and(|hint| hint.contains("any version from 12 on") && !hint.contains("postgresql-12")));
     }
 
     #[test]

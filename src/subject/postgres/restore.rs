@@ -106,7 +106,11 @@ fn may_name_roles(archive: &Path) -> std::io::Result<bool> {
 /// The server's own last words, where it went away.
 fn with_server_log(error: Error, instance: &Instance) -> Error {
     let gone = error.message.starts_with("server gone") || error.message.starts_with("out of memory");
-    if gone { error.evidence(instance.log_tail()) } else { error }
+    if !gone {
+        return error;
+    }
+    let log = instance.log_tail();
+    classify::explained(error, &log).evidence(log)
 }
 
 /// The encoding of the database to restore into. The server converts from whatever the dump is written in, except from
@@ -176,11 +180,19 @@ const TAIL: u64 = 4096;
 
 /// Whether a plain dump of `pg_dump` lacks its closing line. A script by hand has none.
 fn is_cut_short(payload: &Payload) -> Result<bool> {
-    if !sql::is_by_pg_dump(&String::from_utf8_lossy(&payload.head)) {
+    let head = String::from_utf8_lossy(&payload.head);
+    if !sql::is_by_pg_dump(&head) {
         return Ok(false);
     }
     let tail = tail(&payload.path, payload.size).map_err(|e| Error::from(e).context("cannot read the payload"))?;
-    Ok(!tail.windows(COMPLETE.len()).any(|window| window == COMPLETE))
+    Ok(!tail.windows(COMPLETE.len()).any(|window| window == COMPLETE) || is_key_cut(&head, &String::from_utf8_lossy(&tail)))
+}
+
+/// Whether the last line is a beginning of `\unrestrict KEY`. The key stands at the dump's beginning: `\restrict KEY`.
+fn is_key_cut(head: &str, tail: &str) -> bool {
+    let key = head.lines().find_map(|line| line.strip_prefix("\\restrict ")).map(str::trim);
+    let last = tail.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    key.is_some_and(|key| last.starts_with('\\') && !last.contains(key))
 }
 
 fn tail(path: &Path, size: u64) -> std::io::Result<Vec<u8>> {
@@ -220,6 +232,11 @@ mod tests {
         let whole = format!("{begin}--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict abc\n\n");
         assert!(!is_cut_short(&payload(whole.clone())).expect("whole"));
         assert!(is_cut_short(&payload(whole[..whole.len() - 40].to_owned())).expect("cut"));
+        let restricted = whole.replacen("--\n\n", "--\n\n\\restrict abc\n", 1);
+        for (lost, cut) in [(0, false), (1, false), (2, false), (3, true), (7, true), (8 + "unrestrict".len() - 2, true)] {
+            let text = restricted[..restricted.len() - lost].to_owned();
+            assert_eq!(is_cut_short(&payload(text)).expect("a dump"), cut, "{lost} bytes lost");
+        }
         assert!(is_cut_short(&payload(begin)).expect("cut"));
         assert!(!is_cut_short(&payload("SELECT 1;".into())).expect("by hand"));
     }
