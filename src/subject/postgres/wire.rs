@@ -44,7 +44,7 @@ impl<R: Read + Seek> Reader<R> {
 
     fn claim(&mut self, count: u64) -> io::Result<()> {
         if count > self.left() {
-            return Err(damage(format!("{count} bytes should follow, {} are left", self.left()), self.at));
+            return Err(damage(format!("it ends too early: {count} bytes should follow, {} are left", self.left()), self.at));
         }
         self.at += count;
         Ok(())
