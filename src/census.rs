@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where a census was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +68,32 @@ pub struct Inventory {
     pub members: Vec<String>,
 }
 
+/// A group that two censuses do not agree on. An absent count: that side does not have the group at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The group's name.
+    pub name: String,
+    /// Its count on the left-hand side.
+    pub left: Option<u64>,
+    /// Its count on the right-hand side.
+    pub right: Option<u64>,
+}
+
+/// Where two censuses differ, in the order of the names: the one comparison behind every check that sets one vantage against
+/// another. What a difference means, and how large it may be, is the check's to say.
+#[must_use]
+pub fn compare(left: &Census, right: &Census) -> Vec<Difference> {
+    let mut counts: BTreeMap<&str, (Option<u64>, Option<u64>)> = BTreeMap::new();
+    for group in &left.groups {
+        counts.entry(&group.name).or_default().0 = Some(group.count);
+    }
+    for group in &right.groups {
+        counts.entry(&group.name).or_default().1 = Some(group.count);
+    }
+    let differ = counts.into_iter().filter(|(_, (left, right))| left != right);
+    differ.map(|(name, (left, right))| Difference { name: name.to_owned(), left, right }).collect()
+}
+
 impl Census {
     /// All counted members together.
     #[must_use]
@@ -126,6 +153,24 @@ mod tests {
             groups: vec![group("public.messages", 40), group("public.users", 2)],
             inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()] }],
         }
+    }
+
+    #[test]
+    fn two_censuses_differ_by_counts_and_by_groups_that_one_lacks() {
+        let restored = census();
+        assert_eq!(compare(&restored, &restored), []);
+        let mut artifact = Census { vantage: Vantage::Artifact, ..census() };
+        artifact.groups[0].count = 41;
+        artifact.groups[1].name = "public.tags".into();
+        let difference = |name: &str, left, right| Difference { name: name.into(), left, right };
+        assert_eq!(
+            compare(&artifact, &restored),
+            [
+                difference("public.messages", Some(41), Some(40)),
+                difference("public.tags", Some(2), None),
+                difference("public.users", None, Some(2)),
+            ]
+        );
     }
 
     #[test]
