@@ -5,7 +5,7 @@ use super::classify::{self, Judgement};
 use super::client;
 use super::header::{CUSTOM, TOC_ENTRIES};
 use super::recipe::{SUPERUSER, dumped_from};
-use super::{roles, sql, walk};
+use super::{clean, roles, sql, walk};
 use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::runtime::Call;
@@ -37,8 +37,13 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
     }
     create_database(instance, encoding(&payload.head)).await?;
     let roles = make_roles(payload, custom, instance).await?;
-    let call = if custom { pg_restore(payload, facts, instance, spec) } else { psql(payload, instance) };
-    let run = instance.run(&call).await?;
+    let (call, run) = if custom {
+        let call = pg_restore(payload, facts, instance, spec);
+        let run = instance.run(&call).await?;
+        (call, run)
+    } else {
+        run_script(payload, instance).await?
+    };
     if custom && classify::may_be_damage(&run) {
         let listing = instance.run(&Call::new("pg_restore").arg("-l").arg(&payload.path)).await?;
         classify::unlistable(&listing).map_or(Ok(()), Err)?;
@@ -155,8 +160,22 @@ fn jobs(size: u64, facts: &Facts, cpus: usize) -> usize {
 }
 
 /// The dump may contain psql's own commands, which run programs: it runs as the unprivileged user of the instance.
-fn psql(payload: &Payload, instance: &Instance) -> Call {
-    connected("psql", instance).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", DATABASE, "-f"]).arg(&payload.path)
+fn psql(instance: &Instance) -> Call {
+    connected("psql", instance).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", DATABASE, "-f"])
+}
+
+/// Runs a plain dump, without what it begins with dropping although nothing is there.
+async fn run_script(payload: &Payload, instance: &Instance) -> Result<(Call, ToolRun)> {
+    let left_out = clean::without_effect(&payload.path, instance, DATABASE).await?;
+    if !left_out.is_empty() {
+        let pipe = payload.path.with_extension("cleaned");
+        let call = psql(instance).arg(&pipe);
+        let run = clean::run_piped(&call, &pipe, &payload.path, &left_out, instance).await?;
+        return Ok((call, run));
+    }
+    let call = psql(instance).arg(&payload.path);
+    let run = instance.run(&call).await?;
+    Ok((call, run))
 }
 
 /// A plain dump that made its own database left ours empty: what is measured there would be nonsense.
