@@ -200,6 +200,8 @@ async fn damage_is_the_backups() {
         let error = blamed(&lab, what, &dump).await;
         assert_eq!(error.blame, Blame::Backup, "{what}: {error:?}");
         assert!(error.message.starts_with(message), "{what}: {error:?}");
+        let by_a_tool = error.evidence.iter().any(|line| line.contains("--dbname restored"));
+        assert!(by_a_tool || !["invalid data", "syntax error"].contains(&message), "{what}: {error:?}");
         assert!(!format!("{error:?}").contains("user 7"), "{what} shows a value: {error:?}");
     }
 }
@@ -288,6 +290,55 @@ async fn a_dump_is_foreign_code_and_runs_without_rights() {
     for name in read("environment").split_whitespace() {
         let known = ["HOME", "LANG", "LC_ALL", "PATH", "PWD", "TZ", "SHLVL", "OLDPWD", "_"].contains(&name);
         assert!(known || name.starts_with("PG"), "{name} was handed to foreign code");
+    }
+}
+
+/// A view that is made of NULLs before it is dropped, because another kind of object depends on it and it on that.
+const TO_CLEAN: &str = "CREATE VIEW circular AS SELECT id, name FROM users GROUP BY id; \
+     CREATE FUNCTION f(circular) RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+     CREATE OR REPLACE VIEW circular AS SELECT id, name, f(NULL) AS more FROM users GROUP BY id;";
+
+#[tokio::test]
+async fn a_dump_that_cleans_first_is_healthy() {
+    let lab = Lab::new();
+    let server = shop(&lab).await;
+    for options in [&["--clean"][..], &["--clean", "--inserts"], &["--clean", "--if-exists"]] {
+        let dump = server.dump("shop", options).await;
+        let proof = lab.restore(&dump).await.unwrap_or_else(|e| panic!("{options:?}: {e:?}"));
+        let outcomes: Vec<_> = proof.restored.outcomes.iter().map(|o| (o.check.as_str(), o.status)).collect();
+        assert_eq!(outcomes, [("restore", Status::Pass)], "{options:?}: {:?}", proof.restored.log);
+        assert_whole(&census(&proof, &[]).await, &format!("{options:?}"));
+        assert_eq!(std::fs::read(proof.room.path().join("payload")).expect("payload"), dump);
+        assert!(!proof.room.path().join("payload.cleaned").exists());
+    }
+    connect(&server.instance, "shop").await.batch_execute(TO_CLEAN).await.expect("more to clean");
+    let dump = server.dump("shop", &["--clean"]).await;
+    let create_first =
+        String::from_utf8_lossy(&dump).find("CREATE OR REPLACE VIEW") < String::from_utf8_lossy(&dump).find("DROP TABLE");
+    assert!(create_first, "a view of NULLs is made before it is dropped");
+    // Dumps of old servers also drop what is there.
+    let dump = replaced(&dump, "DROP SCHEMA \"Strange Names\";", "DROP SCHEMA \"Strange Names\";\nDROP SCHEMA public;");
+    let dump = replaced(&dump, "CREATE SCHEMA \"Strange Names\";", "CREATE SCHEMA \"Strange Names\";\nCREATE SCHEMA public;");
+    let proof = lab.restore(&dump).await.expect("restored");
+    assert_eq!(census(&proof, &[]).await.count_of("views"), Some(2));
+}
+
+#[tokio::test]
+async fn a_broken_dump_that_cleans_first_is_broken() {
+    let lab = Lab::new();
+    let dump = shop(&lab).await.dump("shop", &["--clean"]).await;
+    let last_drop = "DROP TABLE public.users;";
+    for (what, dump, message) in [
+        ("a row damaged", replaced(&dump, "\n7\tuser 7\t", "\n7 user 7\t"), "invalid data"),
+        ("a statement lost", replaced(&dump, "CREATE TABLE public.users (", "("), "syntax error"),
+        ("a drop damaged", replaced(&dump, last_drop, "DROP TABL\x01 public.users;"), "syntax error"),
+        ("a drop of what cannot be dropped", replaced(&dump, last_drop, "DROP TABLE pg_catalog.pg_class;"), "permission denied"),
+        ("a table lost", replaced(&dump, "CREATE TABLE public.empty (", "CREATE TABLE public.emptx ("), "rejected"),
+        ("cut short", dump[..dump.len() - 200].to_vec(), "the dump is cut short"),
+    ] {
+        let error = blamed(&lab, what, &dump).await;
+        assert!(error.message.starts_with(message), "{what}: {error:?}");
+        assert_eq!(error.blame == Blame::Backup, message != "permission denied", "{what}: {error:?}");
     }
 }
 

@@ -39,8 +39,18 @@ pub fn judge(tool: &str, said: &Said, exit: ExitStatus, other_major: bool) -> Ju
     let log = classified.iter().flat_map(|(class, message)| {
         message.lines.iter().map(|line| LogLine { class: class.name().to_owned(), line: line.clone() })
     });
-    let stop = stop(tool, &classified, exit, other_major).map(|error| error.evidence(left_out(said)));
-    Judgement { log: log.collect(), outcomes: outcomes(tool, &classified, exit, other_major), stop }
+    let log: Vec<LogLine> = log.collect();
+    let stop = stop(tool, &classified, exit, other_major).map(|error| {
+        let more = others(&log, &error);
+        error.evidence(more).evidence(left_out(said))
+    });
+    Judgement { log, outcomes: outcomes(tool, &classified, exit, other_major), stop }
+}
+
+/// What else the tool said, with its class: an error has no log of its own.
+fn others(log: &[LogLine], error: &Error) -> Vec<String> {
+    let others = log.iter().filter(|line| !error.evidence.contains(&line.line));
+    others.take(MOST_EVIDENCE).map(|LogLine { class, line }| format!("{class}: {line}")).collect()
 }
 
 fn left_out(said: &Said) -> Option<String> {
@@ -292,6 +302,7 @@ mod tests {
             (stop.blame, stop.message.as_str()),
             (Blame::Harness, "missing extension: extension \"postgis\" is not available")
         );
+        assert!(stop.evidence.iter().any(|line| line.starts_with("rejected: ") && line.contains("geometry")), "{stop:?}");
         let corrupt = lines(
             "pg_restore: error: could not execute query: ERROR:  role \"a\" does not exist\n\
              pg_restore: error: could not uncompress data: incorrect data check",

@@ -3,6 +3,7 @@
 mod census;
 mod class;
 mod classify;
+mod clean;
 pub(crate) mod client;
 mod foreign;
 mod header;

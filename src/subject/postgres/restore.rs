@@ -5,7 +5,7 @@ use super::classify::{self, Judgement};
 use super::client;
 use super::header::{CUSTOM, TOC_ENTRIES};
 use super::recipe::{SUPERUSER, dumped_from};
-use super::{roles, sql, walk};
+use super::{clean, roles, sql, walk};
 use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::runtime::Call;
@@ -36,9 +36,14 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
             .hint("Look at how it was written and moved: pg_dump did not get to its end, or the upload did not."));
     }
     create_database(instance, encoding(&payload.head)).await?;
-    let roles = make_roles(payload, custom, instance).await?;
-    let call = if custom { pg_restore(payload, facts, instance, spec) } else { psql(payload, instance) };
-    let run = instance.run(&call).await?;
+    let (roles, lister) = make_roles(payload, custom, instance).await?;
+    let (call, run) = if custom {
+        let call = pg_restore(payload, facts, instance, spec);
+        let run = instance.run(&call).await?;
+        (call, run)
+    } else {
+        run_script(payload, instance).await?
+    };
     if custom && classify::may_be_damage(&run) {
         let listing = instance.run(&Call::new("pg_restore").arg("-l").arg(&payload.path)).await?;
         classify::unlistable(&listing).map_or(Ok(()), Err)?;
@@ -46,13 +51,15 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
     let other_major = dumped_from(facts).is_some_and(|major| major != instance.installation().major);
     let Judgement { log, mut outcomes, stop } = classify::judge(call.program, &run.stderr, run.exit, other_major);
     if let Some(error) = stop {
-        return Err(with_server_log(error, instance));
+        let tool = tool(&call, &run, instance);
+        let called = format!("{} {}: {} ({})", tool.name, tool.version, tool.call, tool.exit);
+        return Err(with_server_log(error.evidence([called]), instance));
     }
     if !custom {
         refuse_other_databases(instance).await?;
     }
     outcomes.extend(roles);
-    let tools = vec![tool(&call, &run, instance)];
+    let tools = std::iter::once(tool(&call, &run, instance)).chain(lister).collect();
     Ok(Restored { database: DATABASE.to_owned(), outcomes, tools, log })
 }
 
@@ -65,21 +72,24 @@ fn tool(call: &Call, run: &ToolRun, instance: &Instance) -> Tool {
     }
 }
 
-/// Makes the roles that the dump names: its own statements fail without them.
-async fn make_roles(payload: &Payload, custom: bool, instance: &Instance) -> Result<Option<Outcome>> {
+/// Makes the roles that the dump names: its own statements fail without them. With the outcome comes the tool that told
+/// the statements of an archive.
+async fn make_roles(payload: &Payload, custom: bool, instance: &Instance) -> Result<(Option<Outcome>, Option<Tool>)> {
     if !custom {
-        return roles::make(roles::named_in(&payload.path).await?, instance).await;
+        let names = roles::named_in(&payload.path).await?;
+        return Ok((roles::make(names, instance).await?, None));
     }
     if !may_name_roles(&payload.path).map_err(|e| Error::from(e).context("cannot read the payload"))? {
-        return Ok(None);
+        return Ok((None, None));
     }
     let schema = payload.path.with_file_name("schema.sql");
     let call = Call::new("pg_restore").args(["--schema-only", "--no-owner", "--no-privileges", "-f"]);
-    let run = instance.run(&call.arg(&schema).arg(&payload.path)).await?;
+    let call = call.arg(&schema).arg(&payload.path);
+    let run = instance.run(&call).await?;
     // A broken archive is for the restore itself to tell.
     let names = if run.exit.success() { roles::named_in(&schema).await? } else { Vec::new() };
     let _ = std::fs::remove_file(&schema);
-    roles::make(names, instance).await
+    Ok((roles::make(names, instance).await?, Some(tool(&call, &run, instance))))
 }
 
 /// How far into an archive its table of contents is looked through. It stands at the beginning and is not compressed.
@@ -155,8 +165,22 @@ fn jobs(size: u64, facts: &Facts, cpus: usize) -> usize {
 }
 
 /// The dump may contain psql's own commands, which run programs: it runs as the unprivileged user of the instance.
-fn psql(payload: &Payload, instance: &Instance) -> Call {
-    connected("psql", instance).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", DATABASE, "-f"]).arg(&payload.path)
+fn psql(instance: &Instance) -> Call {
+    connected("psql", instance).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname", DATABASE, "-f"])
+}
+
+/// Runs a plain dump, without what it begins with dropping although nothing is there.
+async fn run_script(payload: &Payload, instance: &Instance) -> Result<(Call, ToolRun)> {
+    let left_out = clean::without_effect(&payload.path, instance, DATABASE).await?;
+    if !left_out.is_empty() {
+        let pipe = payload.path.with_extension("cleaned");
+        let call = psql(instance).arg(&pipe);
+        let run = clean::run_piped(&call, &pipe, &payload.path, &left_out, instance).await?;
+        return Ok((call, run));
+    }
+    let call = psql(instance).arg(&payload.path);
+    let run = instance.run(&call).await?;
+    Ok((call, run))
 }
 
 /// A plain dump that made its own database left ours empty: what is measured there would be nonsense.
