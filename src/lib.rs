@@ -12,6 +12,7 @@ pub mod demo;
 pub mod error;
 pub mod exit;
 pub mod open;
+pub mod pgdump;
 pub mod report;
 pub mod run;
 pub mod runtime;
