@@ -187,7 +187,7 @@ async fn damage_is_the_backups() {
         ("more behind its end", [&gzip[..], b"\n"].concat(), "corrupt archive: something stands behind the last data"),
         ("one bit in its contents", without_mark_for_data(&gzip), "corrupt archive: entry"),
         ("sent as text", crlf, "the archive's header is damaged"),
-        ("empty", Vec::new(), "this is no PostgreSQL dump but nothing at all (it is empty)"),
+        ("empty", Vec::new(), "the payload is empty"),
         ("a web page", b"<!DOCTYPE html><p>Sign in".to_vec(), "this is no PostgreSQL dump but an HTML page"),
         ("plain, cut in half", plain[..plain.len() / 2].to_vec(), "the dump is cut short"),
         ("plain, without its last lines", plain[..plain.len() - 200].to_vec(), "the dump is cut short"),
