@@ -4,6 +4,9 @@
 //! (as a tar stream), and SQL scripts. The result is a [`Survey`]: rows per table, large objects, the objects by kind, and [`Damage`].
 //! It is the artifact's census, and the only look at a dump that sees what the tools pass over without a word.
 
+pub mod script;
+pub mod sql;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a dump holds, as its own bytes tell it.
