@@ -99,7 +99,7 @@ impl InsertCounter {
                 *rows += std::mem::take(statement).rows().unwrap_or_default();
                 *begun = false;
             }
-            Token::Comment(_) => {}
+            Token::Comment(_) | Token::Encoding(_) => {}
             token => {
                 statement.take(&token);
                 *begun = true;
@@ -113,7 +113,7 @@ impl InsertCounter {
     /// The stream ends within a statement.
     pub fn finish(mut self) -> Result<u64, Damage> {
         let Self { lexer, begun, .. } = &mut self;
-        lexer.finish(&mut |token, _| *begun |= !matches!(token, Token::Comment(_)));
+        lexer.finish(&mut |token, _| *begun |= !matches!(token, Token::Comment(_) | Token::Encoding(_)));
         if self.begun || self.lexer.open() != Open::Nothing {
             let what = "the rows end in the middle of an INSERT".to_owned();
             return Err(Damage { at: self.bytes, what, cause: Cause::Cut });

@@ -33,6 +33,8 @@ pub enum Token<'t> {
     Rows(&'t [u8]),
     /// The line `\.` behind the rows.
     RowsEnd,
+    /// From here on the script has this encoding.
+    Encoding(Encoding),
 }
 
 /// What a script's end would cut.
@@ -116,12 +118,6 @@ const fn in_word(byte: u8) -> bool {
 type Found = Option<usize>;
 
 impl Lexer {
-    /// The client encoding that the script has set.
-    #[must_use]
-    pub const fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
     /// What would be cut if the script ended here.
     #[must_use]
     pub const fn open(&self) -> Open {
@@ -261,15 +257,18 @@ impl Lexer {
         self.state = State::Between;
         if self.parentheses == 0 && !self.watch.done() {
             let setting = self.watch.word(&self.kept);
-            self.set(setting);
+            self.set(setting, end, out);
         }
         out(Token::Word(&self.kept), self.start..end);
     }
 
-    fn set(&mut self, setting: Option<Setting>) {
+    fn set(&mut self, setting: Option<Setting>, at: u64, out: &mut impl FnMut(Token, Range<u64>)) {
         match setting {
             Some(Setting::Backslashes(on)) => self.backslashes = on,
-            Some(Setting::Encoding(encoding)) => self.encoding = encoding,
+            Some(Setting::Encoding(encoding)) => {
+                self.encoding = encoding;
+                out(Token::Encoding(encoding), at..at);
+            }
             None => {}
         }
     }
@@ -301,7 +300,7 @@ impl Lexer {
         }
         if !self.watch.done() {
             let setting = self.watch.text(&self.kept);
-            self.set(setting);
+            self.set(setting, self.position, out);
         }
         out(Token::Text(&self.kept), self.start..self.position);
     }
@@ -386,8 +385,12 @@ impl Lexer {
         }
         let effect = Effect::of(&self.kept);
         match effect {
-            Effect::Encoding(encoding) => self.encoding = encoding,
-            Effect::Connects => (self.encoding, self.backslashes) = (Encoding::Unknown, false),
+            Effect::Encoding(encoding) => self.set(Some(Setting::Encoding(encoding)), end, out),
+            Effect::Connects => {
+                self.backslashes = false;
+                self.set(Some(Setting::Encoding(Encoding::Unknown)), end, out);
+            }
+            Effect::Copies => self.state = State::Rows(0),
             Effect::Sends | Effect::Other => {}
         }
         out(Token::Command(&self.kept), self.start..end);
@@ -451,6 +454,8 @@ enum Effect {
     Encoding(Encoding),
     /// Another session begins with the server's settings.
     Connects,
+    /// Rows follow `\copy ... from stdin`.
+    Copies,
     Other,
 }
 
@@ -463,9 +468,18 @@ impl Effect {
             }
             b"\\encoding" => words.next().map_or(Self::Other, |name| Self::Encoding(Encoding::named(name))),
             b"\\c" | b"\\connect" => Self::Connects,
+            b"\\copy" if copies_from_stdin(command) => Self::Copies,
             _ => Self::Other,
         }
     }
+}
+
+/// Whether rows follow a command: `\copy ... from stdin`.
+#[must_use]
+pub fn copies_from_stdin(command: &[u8]) -> bool {
+    let command = command.to_ascii_lowercase();
+    let words: Vec<_> = command.split(|byte| byte.is_ascii_whitespace() || *byte == b';').filter(|word| !word.is_empty()).collect();
+    words.first().is_some_and(|word| *word == b"\\copy") && words.windows(2).any(|pair| pair == [&b"from"[..], b"stdin"])
 }
 
 #[cfg(test)]

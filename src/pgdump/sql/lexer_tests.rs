@@ -9,6 +9,9 @@ fn tokens(pieces: &[&[u8]]) -> Vec<String> {
         if let Token::Rows(piece) = token {
             return rows.extend_from_slice(piece);
         }
+        if let Token::Encoding(_) = token {
+            return;
+        }
         if !rows.is_empty() {
             all.push(format!("<{}>", text(&std::mem::take(&mut rows))));
         }
@@ -20,7 +23,7 @@ fn tokens(pieces: &[&[u8]]) -> Vec<String> {
             Token::End => "END".into(),
             Token::Comment(comment) => format!("[{}]", text(comment)),
             Token::Command(command) => format!("[{}]", text(command)),
-            Token::RowsEnd => "ROWS".into(),
+            Token::RowsEnd | Token::Encoding(_) => "ROWS".into(),
         });
     };
     for piece in pieces {
@@ -52,6 +55,7 @@ fn what_is_hidden_is_left_out() {
         ("a \\g\nb;", "a [\\g] END b END"),
         ("COPY t (a) FROM stdin;\nit's; \"b\n\\.x\n\n\\\\.\n\\.\r\nc;\n", "COPY t ( a ) FROM stdin END <it's; \"b\n\\.x\n\n\\\\.\n> ROWS c END"),
         ("COPY t FROM stdin; -- x\n\\.\nc;\n", "COPY t FROM stdin END ROWS c END"),
+        ("\\copy t from stdin;\nit's\n\\.\na;", "[\\copy t from stdin;] <it's\n> ROWS a END"),
         ("COPY t FROM 'file'; a;", "COPY t FROM 'file' END a END"),
         ("COPY (SELECT 1 FROM stdin) TO x; a;", "COPY ( SELECT 1 FROM stdin ) TO x END a END"),
     ] {

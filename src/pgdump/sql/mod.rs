@@ -11,6 +11,6 @@ mod watch;
 
 pub use encoding::Encoding;
 pub use insert::{InsertCounter, Tuples};
-pub use lexer::{KEPT, Lexer, Open, Token};
-pub use rows::RowCounter;
+pub use lexer::{KEPT, Lexer, Open, Token, copies_from_stdin};
+pub use rows::{RowCounter, is_message};
 pub use statement::{Piece, PieceKind, Qualified, Statement};
