@@ -5,6 +5,7 @@
 //! It is the artifact's census, and the only look at a dump that sees what the tools pass over without a word.
 
 mod archive;
+pub mod script;
 pub mod sql;
 
 pub use archive::{Compression, Contents, DataMark, Entry, Format, Header, Section, contents};
@@ -22,9 +23,7 @@ pub fn survey(input: impl Read) -> io::Result<Survey> {
     if let Some(survey) = archive::survey(&mut wire)? {
         return Ok(survey);
     }
-    // MERGE: `script::survey(wire)`.
-    let what = "this is no archive of pg_dump".to_owned();
-    Ok(Survey { damages: vec![Damage { at: 0, what, cause: Cause::Unknown }], ..Survey::default() })
+    script::survey(wire)
 }
 
 /// What a dump holds, as its own bytes tell it.
