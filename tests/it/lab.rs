@@ -31,7 +31,11 @@ pub fn runtime() -> LocalRuntime {
 
 /// The same with programs out of these folders.
 fn runtime_with(postgres_bin: Vec<PathBuf>) -> LocalRuntime {
-    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), postgres_bin, ..RuntimeSettings::default() };
+    runtime_of(RuntimeSettings { postgres_bin, ..RuntimeSettings::default() })
+}
+
+fn runtime_of(settings: RuntimeSettings) -> LocalRuntime {
+    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), ..settings };
     let runtime = LocalRuntime::new(&settings, &Secrets::default()).expect("a runtime");
     runtime.with_cache(Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")))
 }
@@ -71,6 +75,12 @@ impl Lab {
             }
         }
         self.runtime = runtime_with(vec![bin]);
+        self
+    }
+
+    /// The same with tools that are ended after so long without progress.
+    pub fn with_no_progress(mut self, limit: std::time::Duration) -> Self {
+        self.runtime = runtime_of(RuntimeSettings { no_progress: Some(limit), ..RuntimeSettings::default() });
         self
     }
 

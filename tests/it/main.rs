@@ -17,6 +17,7 @@ mod runtime;
 mod signals;
 #[cfg(feature = "demo")]
 mod stage;
+mod stall;
 #[cfg(feature = "demo")]
 mod store_faults;
 #[cfg(feature = "demo")]

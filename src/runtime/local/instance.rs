@@ -3,6 +3,7 @@
 use super::cache;
 use super::process::{self, Server, ToolRun};
 use super::scratch::beside;
+use super::stall::Watch;
 use super::sweep::{self, KEPT, LOG, PASSWORD};
 use super::user::User;
 use crate::error::{Error, Result};
@@ -10,6 +11,7 @@ use crate::runtime::{Call, Installation, Isolation, Limits, Place};
 use crate::secret::Secret;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A running disposable server. It ends with [`Instance::stop`], and also when it is dropped.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub struct Instance {
     pub(super) password: Secret,
     pub(super) limits: Limits,
     pub(super) user: User,
+    pub(super) no_progress: Duration,
     pub(super) server: Server,
 }
 
@@ -81,9 +84,11 @@ impl Instance {
     /// Runs one of the installation's programs to its end, as the server's user. Dropping the future kills it.
     ///
     /// # Errors
-    /// Harness: it cannot be started.
+    /// Harness: it cannot be started, or it made no progress for too long and was ended.
     pub async fn run(&self, call: &Call) -> Result<ToolRun> {
-        process::run_tool(process::command(&self.installation, call, &self.user, &self.room), &self.room).await
+        let watch = Watch { server: self.pid(), uid: self.user.uid(), limit: self.no_progress };
+        let command = process::command(&self.installation, call, &self.user, &self.room);
+        process::run_tool(command, &self.room, Some(watch)).await
     }
 
     /// The last lines of the server's log.
