@@ -47,9 +47,10 @@ fn assert_ended(what: &str, program: &str, began: Instant, result: Result<ToolRu
 #[tokio::test]
 async fn a_tool_that_spins_is_ended() {
     let (_lab, server) = server().await;
-    server.fill("shop", "CREATE TABLE t AS SELECT n, repeat('x', 100) AS text FROM generate_series(1, 2000) AS n").await;
+    let rows = "AS SELECT n, repeat('x', 100) AS text FROM generate_series(1, 2000) AS n";
+    server.fill("shop", &format!("CREATE TABLE a {rows}; CREATE TABLE b {rows}")).await;
     let whole = server.dump("shop", &["-Ft"]).await;
-    let cut = file(&server, "cut.tar", &whole[..whole.len() / 2]);
+    let cut = file(&server, "cut.tar", &whole[..whole.len() / 4]);
     connect(&server.instance, "postgres").await.batch_execute("CREATE DATABASE restored TEMPLATE template0").await.expect("made");
     let began = Instant::now();
     assert_ended("a cut tar", "pg_restore", began, run(&server, "pg_restore", &["-d", "restored", &cut]).await);
