@@ -86,16 +86,20 @@ impl Instance {
     /// # Errors
     /// Harness: it cannot be started, or it made no progress for too long and was ended.
     pub async fn run(&self, call: &Call) -> Result<ToolRun> {
-        let watch = Watch { server: self.pid(), uid: self.user.uid(), limit: self.no_progress };
         let command = process::command(&self.installation, call, &self.user, &self.room);
-        process::run_tool(command, &self.room, Some(watch)).await
+        process::run_tool(command, &self.room, Some(self.watch())).await
+    }
+
+    /// What its tools are watched against.
+    fn watch(&self) -> Watch {
+        Watch { server: self.pid(), uid: self.user.uid(), limit: self.no_progress }
     }
 
     /// The same with something to read: `feed` writes it, in a thread of its own that may block, and is waited for also when the
     /// program has ended before: what it reads is read to the end.
     ///
     /// # Errors
-    /// Harness: it cannot be started.
+    /// Harness: it cannot be started, or it made no progress for too long and was ended.
     pub async fn run_fed<T, F>(&self, call: &Call, feed: F) -> Result<(ToolRun, T)>
     where
         T: Send + 'static,
@@ -105,7 +109,7 @@ impl Instance {
         let mut command = process::command(&self.installation, call, &self.user, &self.room);
         command.stdin(reader);
         let feeding = tokio::task::spawn_blocking(move || feed(ToolInput(Some(writer))));
-        let run = process::run_tool(command, &self.room).await?;
+        let run = process::run_tool(command, &self.room, Some(self.watch())).await?;
         let told = feeding.await.map_err(|e| Error::harness(format!("feeding {} failed: {e}", call.program)))?;
         Ok((run, told))
     }
