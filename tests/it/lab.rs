@@ -107,13 +107,14 @@ impl Lab {
         let progress = Progress::new("test", tokio::sync::mpsc::unbounded_channel().0);
         let Arriving { head, stream, intake: _intake, .. } = arrive(order, &progress).await?;
         let (subject, size) = (subject(), dump.len() as u64);
-        let facts = subject.inspect(&head, Some(size))?;
+        let mut facts = subject.inspect(&head, Some(size))?;
         let body = match subject.intake(&facts) {
             Intake::Stream => Body::Stream(stream),
             Intake::File => {
                 let path = room.path().join("payload");
                 unpack(stream, path.clone(), None).await?;
                 self.runtime.user().give(&path)?;
+                facts = subject.inspect_file(&path, &head, size)?;
                 Body::File { path, size }
             }
         };

@@ -90,6 +90,14 @@ impl Instance {
         process::run_tool(command, &self.room, Some(self.watch())).await
     }
 
+    /// Hands a file or folder over to the user that its tools run as.
+    ///
+    /// # Errors
+    /// Harness: the system refuses.
+    pub fn give(&self, path: &Path) -> Result<()> {
+        self.user.give_tree(path).map_err(|e| Error::from(e).context(format!("cannot hand over {}", path.display())))
+    }
+
     /// What its tools are watched against.
     fn watch(&self) -> Watch {
         Watch { server: self.pid(), uid: self.user.uid(), limit: self.no_progress }
