@@ -18,6 +18,7 @@ mod runtime;
 mod signals;
 #[cfg(feature = "demo")]
 mod stage;
+mod stall;
 #[cfg(feature = "demo")]
 mod store_faults;
 #[cfg(feature = "demo")]
