@@ -74,8 +74,10 @@ pub enum Cause {
     Changed,
     /// Something stands behind the end.
     Behind,
-    /// It is whole, but not what its format promises: written by something else, or by a newer version.
+    /// It is not what its format promises: written by something else.
     Unknown,
+    /// It is of a version that is not known here: nothing speaks against it, and nothing for it.
+    Newer,
 }
 
 /// What no look at a dump's bytes can tell.

@@ -221,6 +221,7 @@ fn postgres(section: PostgresSection, collect: &mut Collector) -> (SubjectSpec, 
         version: number(section.version),
         jobs: number(section.jobs).and_then(|jobs| usize::try_from(jobs).ok()),
         without_extensions: without.filter_map(|section| without_extension(section, collect)).collect(),
+        skip_survey: !section.survey.value().unwrap_or(true),
     };
     (SubjectSpec::Postgres(spec), section.allow_empty.value().unwrap_or_default())
 }

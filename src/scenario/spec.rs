@@ -182,6 +182,10 @@ pub struct PostgresSection {
     pub allow_empty: Field<bool>,
     /// The extensions to go on without where the server does not have them. What needs one is left out with it.
     pub without_extensions: Field<Vec<Field<WithoutExtensionSection>>>,
+    /// Whether an archive's own bytes are looked through beside the restore: every block checked, the rows of every table counted.
+    /// Without it nothing tells whether all rows came back. Scripts are always looked through.
+    #[schemars(extend("default" = true))]
+    pub survey: Field<bool>,
 }
 
 /// An extension to go on without.

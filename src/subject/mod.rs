@@ -100,6 +100,8 @@ pub struct Surveyed {
 pub struct Restored {
     /// The databases (or the like) inside the instance.
     pub databases: Vec<String>,
+    /// Whether every name begins with that of its database, because the artifact may hold several.
+    pub prefixed: bool,
     /// What the restore itself showed: errors, warnings, classified.
     pub outcomes: Vec<Outcome>,
     /// The tools that were used.

@@ -124,7 +124,7 @@ fn refuse_other_versions(minor: u8, writer: Option<&str>, at: u64) -> Result<(),
         }
         None if !KNOWN.contains(&minor) => {
             let what = format!("its version 1.{minor} is newer than any that is known here (1.{})", KNOWN.end());
-            Err(Failure::Damage(Damage { at, what, cause: Cause::Unknown }))
+            Err(Failure::Damage(Damage { at, what, cause: Cause::Newer }))
         }
         _ => Ok(()),
     }

@@ -5,7 +5,7 @@ use super::inventory;
 use crate::census::{Census, Group, Newest, Vantage};
 use crate::error::{Error, Result};
 use crate::runtime::local::Instance;
-use crate::subject::Wanted;
+use crate::subject::{Restored, Wanted};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use std::fmt::Write;
@@ -16,16 +16,17 @@ use tokio_postgres::{Client, Row};
 const BATCH_TABLES: usize = 50;
 const BATCH_BYTES: i64 = 64 << 20;
 
-/// Counts databases. With more than one, every name begins with that of its database: `shop.public.users`.
+/// Counts databases. Where there may be several, every name begins with that of its database: `shop.public.users`.
 ///
 /// # Errors
 /// Harness: the server does not answer.
-pub async fn census(databases: &[String], instance: &Instance, wanted: &Wanted) -> Result<Census> {
-    if let [database] = databases {
-        return one(database, instance, wanted).await;
-    }
+pub async fn census(restored: &Restored, instance: &Instance, wanted: &Wanted) -> Result<Census> {
     let mut all = empty();
-    for database in databases {
+    for database in &restored.databases {
+        if !restored.prefixed {
+            all.join(one(database, instance, wanted).await?);
+            continue;
+        }
         let wanted = wanted.within(database);
         all.join(one(database, instance, &wanted).await?.within(database));
     }

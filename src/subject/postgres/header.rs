@@ -26,6 +26,8 @@ pub const TAR: &str = "tar";
 pub const DIRECTORY: &str = "directory";
 /// The value of [`Facts::format`] for SQL text.
 pub const PLAIN: &str = "plain";
+/// The value of [`Facts::format`] for the SQL text of `pg_dumpall`.
+pub const CLUSTER: &str = "cluster";
 
 const MAGIC: &[u8] = b"PGDMP";
 /// What the header of a custom archive says of its format.
@@ -50,7 +52,7 @@ pub fn read(head: &[u8], size: Option<u64>) -> Result<Facts> {
     let size = size.unwrap_or(u64::MAX);
     match form(head) {
         Form::Archive => facts(CUSTOM, IN_ONE_FILE, head, size),
-        Form::Sql => sql::facts(&String::from_utf8_lossy(head)),
+        Form::Sql => Ok(sql::facts(&String::from_utf8_lossy(head))),
         Form::Tar(first) if first.is_toc() => {
             let toc = usize::try_from(first.at).ok().and_then(|at| head.get(at..)).unwrap_or_default();
             facts(first.format(), IN_PARTS, toc, first.size)

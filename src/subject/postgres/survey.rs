@@ -19,7 +19,8 @@ const MOST_LISTED: usize = 20;
 pub fn surveyed(survey: &Survey, prefixed: bool) -> alongside::Survey {
     let hopeless = survey.damages.iter().any(|damage| matches!(damage.cause, Cause::Cut | Cause::Changed));
     // Counts up to the place where it breaks off are none.
-    let census = (!hopeless).then(|| census(&survey.databases, prefixed));
+    let whole = !hopeless && survey.damages.iter().all(|damage| damage.cause != Cause::Newer);
+    let census = whole.then(|| census(&survey.databases, prefixed));
     let outcome = outcome(&survey.damages, census.as_ref());
     let hopeless = hopeless.then(|| {
         Error::backup("the restore was given up, because the dump is damaged")
@@ -39,7 +40,8 @@ fn outcome(damages: &[Damage], census: Option<&Census>) -> Outcome {
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    Outcome::new(NAME, Status::Fail, told(first) + &more)
+    let status = if damages.iter().all(|damage| damage.cause == Cause::Newer) { Status::Warn } else { Status::Fail };
+    Outcome::new(NAME, status, told(first) + &more)
         .evidence(damages.iter().take(MOST_LISTED).map(told))
         .hint(hint(first.cause))
 }
@@ -50,6 +52,7 @@ const fn word(cause: Cause) -> &'static str {
         Cause::Changed => "damaged",
         Cause::Behind => "more than a dump",
         Cause::Unknown => "not as pg_dump writes it",
+        Cause::Newer => "not looked through",
     }
 }
 
@@ -58,6 +61,7 @@ const fn hint(cause: Cause) -> &'static str {
         Cause::Cut => "Look at how it was written and moved: pg_dump did not get to its end, or the upload did not.",
         Cause::Changed => "Look for a failing disk, or for a transfer in text mode, on the way to the store.",
         Cause::Behind => "Look at the job that writes it: something is written behind the dump, or it is written twice.",
+        Cause::Newer => "A newer assay may know this version; until then only the restore speaks for it.",
         Cause::Unknown => "Look at what wrote it, and whether anything changed it on the way to the store.",
     }
 }
@@ -139,6 +143,13 @@ mod tests {
         assert_eq!(outcome.message, "cut short: the rows of public.users end early (at byte 1 234) (and 1 more)");
         assert_eq!(outcome.evidence.len(), 2);
         assert!(found.surveyed.census.is_none() && found.hopeless.is_some());
+    }
+
+    #[test]
+    fn a_version_that_is_not_known_here_is_no_failure_and_no_proof() {
+        let found = surveyed(&survey(&[(Cause::Newer, "its version 1.17 is newer")]), false);
+        assert_eq!(found.surveyed.outcomes[0].status, Status::Warn);
+        assert!(found.surveyed.census.is_none() && found.hopeless.is_none());
     }
 
     #[test]
