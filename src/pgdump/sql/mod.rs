@@ -9,6 +9,7 @@ pub struct InsertCounter {
 
 impl InsertCounter {
     /// Stub.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -26,6 +27,9 @@ impl InsertCounter {
     }
 
     /// Stub.
+    ///
+    /// # Errors
+    /// Never.
     pub fn finish(self) -> Result<u64, super::Damage> {
         Ok(self.rows)
     }
