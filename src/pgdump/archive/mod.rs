@@ -14,6 +14,11 @@ mod toc;
 mod unpack;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod writer;
+
 pub use header::{Compression, Format, Header};
 pub use toc::{Contents, DataMark, Entry, Section};
 
@@ -58,7 +63,9 @@ pub fn contents(input: impl Read) -> Result<Contents, Failure> {
 pub(super) fn survey<R: Read>(wire: &mut Wire<R>) -> io::Result<Option<Survey>> {
     let head = wire.peek(LONGEST_PREFIX)?;
     let begins = |magic: &[u8]| !head.is_empty() && magic.starts_with(head);
-    if begins(header::MAGIC) || (head.len() < 512 && (head.starts_with(FIRST_MEMBER) || begins(FIRST_MEMBER))) {
+    let begun_tar =
+        head.len() < 512 && (head.starts_with(FIRST_MEMBER) || begins(FIRST_MEMBER) || head.get(257..262) == Some(b"ustar"));
+    if begins(header::MAGIC) || begun_tar {
         return Ok(Some(damaged(head.len() as u64, Cause::Cut, "the archive ends too early, in its first bytes")));
     }
     if head.starts_with(header::MAGIC) {

@@ -145,7 +145,11 @@ impl<R: Read> Wire<R> {
         };
         let magnitude = self.magnitude(self.int_size)?;
         let magnitude = i64::try_from(magnitude).map_err(|_| changed(at, "a number is too large"))?;
-        Ok(if negative { -magnitude } else { magnitude })
+        match (negative, magnitude) {
+            (true, 0) => Err(changed(at, "a number is minus zero")),
+            (true, _) => Ok(-magnitude),
+            (false, _) => Ok(magnitude),
+        }
     }
 
     /// Where something stands: a flag, and a place of so many bytes (at most 8).
