@@ -22,6 +22,8 @@ pub struct Census {
     uncounted: BTreeSet<String>,
     copies: u64,
     inserts: u64,
+    /// How the last INSERT began, for which table, and the rows of those like it: there are many in a row.
+    last: (Vec<u8>, String, u64),
     opened: u64,
     announced: Announced,
     rows: Option<Rows>,
@@ -67,6 +69,7 @@ impl Census {
 
     /// The current database is complete. Where a script begins without a name and makes nothing, there is none of the dump.
     fn leave(&mut self) {
+        self.end_inserts();
         for table in std::mem::take(&mut self.uncounted) {
             self.current.tables.remove(&table);
         }
@@ -113,7 +116,11 @@ impl Census {
         // With INSERT statements, a table without rows has none.
         if self.copies > 0 && self.inserts == 0 {
             for entry in rows {
-                self.damage(entry.at, format!("the rows of {} are announced, and they are missing", entry.table()), Cause::Changed);
+                self.damage(
+                    entry.at,
+                    format!("the rows of {} are announced, and they are missing", entry.table()),
+                    Cause::Changed,
+                );
             }
         }
     }
@@ -159,12 +166,23 @@ impl Census {
 
     fn insert(&mut self, statement: &Statement, rows: Option<u64>, context: Context) {
         self.inserts += 1;
-        let Some((name, _)) = statement.qualified(statement.behind(1, &["into"])) else { return };
-        let table = self.shown(&name, context.encoding);
         self.announced.rows();
+        if self.last.0 != statement.head() {
+            self.end_inserts();
+            let Some((name, _)) = statement.qualified(statement.behind(1, &["into"])) else { return };
+            self.last = (statement.head().to_vec(), self.shown(&name, context.encoding), 0);
+        }
         match rows {
-            Some(rows) => *self.current.tables.entry(table).or_default() += rows,
-            None => drop(self.uncounted.insert(table)),
+            Some(rows) => self.last.2 += rows,
+            None => drop(self.uncounted.insert(self.last.1.clone())),
+        }
+    }
+
+    /// Other statements come than INSERTs into the same table.
+    fn end_inserts(&mut self) {
+        let (head, table, rows) = std::mem::take(&mut self.last);
+        if !head.is_empty() {
+            *self.current.tables.entry(table).or_default() += rows;
         }
     }
 
@@ -176,7 +194,8 @@ impl Census {
         let listed = statement.is_sign(behind, b'(').then(|| statement.listed()).flatten();
         let options = statement.pieces().len() > stdin + 1;
         // In CSV a row may have many lines, and a binary file none.
-        let counted = !["csv", "binary", "header"].iter().any(|word| (stdin..statement.pieces().len()).any(|at| statement.is(at, word)));
+        let counted =
+            !["csv", "binary", "header"].iter().any(|word| (stdin..statement.pieces().len()).any(|at| statement.is(at, word)));
         if context.by_tool {
             self.check_table(&name, &table, context);
         }
@@ -187,16 +206,14 @@ impl Census {
 
     /// Whether these rows are those that were announced, and their table is one that the script has made.
     fn check_table(&mut self, name: &Qualified, table: &str, context: Context) {
-        let announced = self.announced.rows();
-        let other = announced.filter(|entry| !entry.is(name));
-        let Some(entry) = other else {
+        let other = self.announced.rows().filter(|entry| !entry.is(name)).map(Entry::table);
+        let Some(expected) = other else {
             let extensions = self.current.objects.get("extensions").is_some_and(|all| !all.is_empty());
             if !self.made.is_empty() && !self.made.contains(table) && !extensions {
                 self.damage(context.at, format!("rows for {table}, a table that is not in the dump"), Cause::Changed);
             }
             return;
         };
-        let expected = entry.table();
         // With --load-via-partition-root the rows of a partition go to its root.
         if self.made.contains(&expected) && !self.current.partitions.contains_key(&expected) {
             self.damage(context.at, format!("the rows announced for {expected} stand under the name of {table}"), Cause::Changed);
@@ -225,7 +242,11 @@ impl Census {
             self.damage(start.unwrap_or_default() + torn.at, what, Cause::Changed);
         }
         if let Some(at) = carriage_return {
-            self.damage(at, format!("a carriage return stands among the rows of {table}, and pg_dump never writes one"), Cause::Changed);
+            self.damage(
+                at,
+                format!("a carriage return stands among the rows of {table}, and pg_dump never writes one"),
+                Cause::Changed,
+            );
         }
         match counted {
             true => *self.current.tables.entry(table.clone()).or_default() += counter.rows(),
@@ -243,6 +264,7 @@ impl Census {
     }
 
     fn search(&mut self, first: Vec<u8>) {
+        self.end_inserts();
         let first: Vec<u8> = first.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii().to_vec();
         let first = first.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).map_or(first.clone(), <[u8]>::to_vec);
         self.path = Some(first).filter(|first| !first.is_empty() && !first.starts_with(b"$") && first != b"default");

@@ -1,5 +1,6 @@
 //! One pass over a script: hands each token to those who count, check and change.
 
+use super::Script;
 use super::bytes::Bytes;
 use super::census::{Census, Context};
 use super::command::{self, Command, Other};
@@ -8,7 +9,6 @@ use super::mentions::Mentions;
 use super::outlet::{Edit, Outlet};
 use super::rewrite::{self, Around};
 use super::rules::Rules;
-use super::Script;
 use crate::pgdump::sql::{Encoding, Lexer, Open, PieceKind, Statement, Token, Tuples};
 use crate::pgdump::{Blind, Cause, Damage, Survey};
 use std::io::Write;
@@ -72,7 +72,11 @@ impl<'r> Pass<'r> {
     pub fn push(&mut self, lexer: &mut Lexer, piece: &[u8], outlet: &mut Outlet<impl Write>) -> std::io::Result<()> {
         lexer.push(piece, &mut |token, place| self.take(&token, place, piece, outlet));
         self.bytes.push(piece, self.declared, self.since);
-        let held = self.statement.start().filter(|_| self.hold);
+        let held = match self.statement.start() {
+            Some(start) if self.hold => Some(start),
+            // The first word of a statement, or a command.
+            _ => lexer.begun().filter(|_| !self.none),
+        };
         outlet.end_piece(piece, held)
     }
 
@@ -128,7 +132,8 @@ impl<'r> Pass<'r> {
             }
             (Open::Nothing, _) => return,
         };
-        let cause = if self.frame.ended { Cause::Behind } else { Cause::Cut };
+        let behind = self.statement.start().is_none_or(|start| self.frame.is_behind(start));
+        let cause = if self.frame.ended && behind { Cause::Behind } else { Cause::Cut };
         self.frame.damages.push(Damage { at: self.bytes.length(), what, cause });
     }
 
@@ -165,9 +170,12 @@ impl<'r> Pass<'r> {
             Token::Encoding(encoding) => self.encoding(*encoding, place.start),
             Token::End => self.end(&place, piece, outlet),
             token => {
+                self.tuples.take(token);
+                if self.tuples.is_past_table() {
+                    return;
+                }
                 self.statement.take(token, &place);
                 self.mentions.take(token);
-                self.tuples.take(token);
                 if self.statement.pieces().len() <= 2 {
                     self.hold = !self.none && rewrite::may_change(&self.statement, self.around());
                 }

@@ -111,7 +111,7 @@ fn tablespace(statement: &Statement, place: &Range<u64>, rules: &Rules) -> Optio
         return moves.then(|| Change::leave_out(place.clone(), None));
     }
     let value = statement.behind(1, &["session", "local"]) + 2;
-    let sets = statement.is(0, "set") && statement.is(value - 1, "default_tablespace") && !statement.text(value).is_empty();
+    let sets = statement.is(0, "set") && statement.is(value - 2, "default_tablespace") && !statement.text(value).is_empty();
     let place = statement.pieces().get(value)?.place.clone();
     sets.then(|| Change::replace(place, "''", Some("tablespaces of the dump were left out".to_owned())))
 }

@@ -50,6 +50,12 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Everything that was kept, with what kind it is: equal for statements that begin alike.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.text
+    }
+
     /// Takes a token of the statement: no comment, no rows.
     pub fn take(&mut self, token: &Token, place: &Range<u64>) {
         self.start.get_or_insert(place.start);
@@ -66,6 +72,7 @@ impl Statement {
             _ => return,
         };
         if self.pieces.len() < PIECES {
+            self.text.push(kind as u8);
             let start = self.text.len();
             self.text.extend_from_slice(bytes.get(..LENGTH).unwrap_or(bytes));
             self.pieces.push(Piece { kind, text: start..self.text.len(), place: place.clone(), depth: self.depth });
