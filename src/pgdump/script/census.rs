@@ -3,7 +3,7 @@
 
 use super::announced::{Announced, Entry};
 use super::objects;
-use crate::pgdump::sql::{Encoding, Qualified, RowCounter, Statement};
+use crate::pgdump::sql::{Encoding, Qualified, RowCounter, Statement, Tuples};
 use crate::pgdump::{Cause, Damage, Database};
 use memchr::memchr;
 use std::collections::BTreeSet;
@@ -125,11 +125,11 @@ impl Census {
         }
     }
 
-    /// Takes a statement that has ended; `rows`: how many it inserts, if it inserts any.
-    pub fn statement(&mut self, statement: &Statement, inserts: Option<Option<u64>>, context: Context) {
+    /// Takes a statement that has ended, and its rows if it is an `INSERT`.
+    pub fn statement(&mut self, statement: &Statement, tuples: &Tuples, context: Context) {
         self.announced.answer();
         match () {
-            () if inserts.is_some() => self.insert(statement, inserts.flatten(), context),
+            () if tuples.is_insert() => self.insert(statement, tuples.rows(), context),
             () if statement.is(0, "copy") => self.copy(statement, context),
             () if statement.is(0, "set") => self.set(statement),
             () if statement.is(0, "select") => self.select(statement),
@@ -200,8 +200,8 @@ impl Census {
             self.check_table(&name, &table, context);
         }
         let columns = listed.filter(|_| context.by_tool && !options);
-        let counter = RowCounter::new(columns);
-        self.rows = Some(Rows { table, start: None, counter, counted, carriage_return: None });
+        let rows = RowCounter::new(columns);
+        self.rows = Some(Rows { table, start: None, counter: rows, counted, carriage_return: None });
     }
 
     /// Whether these rows are those that were announced, and their table is one that the script has made.
@@ -235,9 +235,10 @@ impl Census {
     pub fn end_rows(&mut self) -> Option<String> {
         let Rows { table, start, counter, counted, carriage_return } = self.rows.take()?;
         if let Some(torn) = counter.torn() {
-            let what = match torn.message {
-                true => format!("what a tool wrote to its error output stands among the rows of {table}"),
-                false => format!("a row of {table} has {} columns, which is not what the others have", torn.columns),
+            let what = if torn.message {
+                format!("what a tool wrote to its error output stands among the rows of {table}")
+            } else {
+                format!("a row of {table} has {} columns, which is not what the others have", torn.columns)
             };
             self.damage(start.unwrap_or_default() + torn.at, what, Cause::Changed);
         }
@@ -248,9 +249,10 @@ impl Census {
                 Cause::Changed,
             );
         }
-        match counted {
-            true => *self.current.tables.entry(table.clone()).or_default() += counter.rows(),
-            false => drop(self.uncounted.insert(table.clone())),
+        if counted {
+            *self.current.tables.entry(table.clone()).or_default() += counter.rows();
+        } else {
+            self.uncounted.insert(table.clone());
         }
         Some(table)
     }
@@ -259,22 +261,23 @@ impl Census {
     fn set(&mut self, statement: &Statement) {
         let at = statement.behind(1, &["session", "local"]);
         if statement.is(at, "search_path") {
-            self.search(statement.text(at + 2).to_vec());
+            self.search(statement.text(at + 2));
         }
     }
 
-    fn search(&mut self, first: Vec<u8>) {
+    fn search(&mut self, path: &[u8]) {
         self.end_inserts();
-        let first: Vec<u8> = first.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii().to_vec();
-        let first = first.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).map_or(first.clone(), <[u8]>::to_vec);
-        self.path = Some(first).filter(|first| !first.is_empty() && !first.starts_with(b"$") && first != b"default");
+        let first = path.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
+        let first = first.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(first);
+        let names = !first.is_empty() && !first.starts_with(b"$") && first != b"default";
+        self.path = names.then(|| first.to_vec());
     }
 
     /// Functions that stand for statements: `set_config`, and those that make large objects.
     fn select(&mut self, statement: &Statement) {
         let Some((function, behind)) = statement.qualified(1) else { return };
         match function.name.as_slice() {
-            b"set_config" if statement.text(behind + 1) == b"search_path" => self.search(statement.text(behind + 3).to_vec()),
+            b"set_config" if statement.text(behind + 1) == b"search_path" => self.search(statement.text(behind + 3)),
             // A dump opens each one that it makes; one of data only may open what is there.
             b"lo_create" | b"lo_creat" | b"lo_from_bytea" | b"lo_import" => self.current.large_objects += 1,
             b"lo_open" => {

@@ -18,6 +18,7 @@ pub enum Author {
 
 /// The first and last lines that were met.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Frame {
     pub author: Author,
     /// Something stood before the first line.
@@ -166,11 +167,8 @@ impl Frame {
     pub fn finish(&mut self, bytes: &Bytes, begun: Option<u64>) -> bool {
         let (end, whole) = (bytes.length(), !self.dump_open && !self.cluster_open);
         if self.dump_open || self.cluster_open {
-            let what = match self.cluster_open {
-                true => "it ends too early: the closing line of pg_dumpall is missing",
-                false => "it ends too early: the closing line of pg_dump is missing",
-            };
-            self.damage(end, what, Cause::Cut);
+            let tool = if self.cluster_open { "pg_dumpall" } else { "pg_dump" };
+            self.damage(end, &format!("it ends too early: the closing line of {tool} is missing"), Cause::Cut);
         } else if let Some(at) = begun.filter(|at| self.is_behind(*at)) {
             self.damage(at, "something that is no SQL statement stands behind the end of the dump", Cause::Behind);
         } else if self.key.is_some() && self.by_tool() {

@@ -21,6 +21,7 @@ const MOST_DAMAGES: usize = 100;
 const MOST_NAMES: usize = 10_000;
 
 /// What is known of a script while it is read.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Pass<'r> {
     rules: &'r mut Rules,
     none: bool,
@@ -190,14 +191,13 @@ impl<'r> Pass<'r> {
         let Some(start) = self.statement.start() else { return };
         self.first_word(start);
         self.statements += 1;
-        let inserts = tuples.is_insert().then(|| tuples.rows());
         let context = self.context(start);
         let had = self.census.has();
-        self.census.statement(&self.statement, inserts, context);
+        self.census.statement(&self.statement, &tuples, context);
         if self.frame.is_again() {
             self.repeated(had);
         }
-        if inserts.is_none() {
+        if !tuples.is_insert() {
             self.note(&named);
             self.change(start..place.end, named, piece, outlet);
         }
@@ -252,7 +252,9 @@ impl<'r> Pass<'r> {
         let change = rewrite::decide(&self.statement, place, named, self.around(), self.rules);
         outlet.change(&change.edits, piece);
         self.script.roles_added.extend(change.roles);
-        change.note.into_iter().for_each(|note| self.add_note(note));
+        if let Some(note) = change.note {
+            self.add_note(note);
+        }
     }
 
     fn add_note(&mut self, note: String) {

@@ -41,9 +41,11 @@ pub enum Token<'t> {
 /// What a script's end would cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
+    /// Nothing: it may end here.
     Nothing,
     /// A literal, a quoted name or a dollar quote.
     Quote,
+    /// A block comment.
     Comment,
     /// The rows of a `COPY`.
     Rows,

@@ -77,7 +77,6 @@ impl Watch {
             Kind::New if is("copy") => self.kind = Kind::Copy,
             Kind::New if is("insert") => self.kind = Kind::Insert,
             Kind::Insert if is("values") => self.kind = Kind::Values,
-            Kind::Insert | Kind::Values => {}
             Kind::New if is("set") => self.kind = Kind::Set,
             Kind::New if is("create") => self.kind = Kind::Create,
             Kind::Create if is("function") || is("procedure") => self.kind = Kind::Routine,
@@ -86,7 +85,7 @@ impl Watch {
             Kind::Copy => self.copy(is("from"), is("stdin")),
             Kind::Set => return self.set(word),
             Kind::Routine => self.routine(word),
-            Kind::Other => {}
+            Kind::Insert | Kind::Values | Kind::Other => {}
         }
         None
     }
