@@ -1,10 +1,12 @@
 //! Every SQL script of the corpus, looked at without a server: the healthy ones have the rows of their database and no damage,
 //! the broken ones have one, unless nothing in the file can tell.
 
+use crate::lab::{Lab, Server, connect};
+use crate::require;
 use assay::pgdump::Survey;
-use assay::pgdump::script;
+use assay::pgdump::script::{self, Databases, Locales, Roles, Rules};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -12,10 +14,16 @@ use std::path::{Path, PathBuf};
 /// What looks whole, and why.
 const BLIND: &[(&str, &str)] = &[
     ("plain-15-flip-number.sql plain-15-dumpall-bad-value.sql", "a value: only a server knows what its type takes"),
-    ("plain-15-duplicate-row.sql plain-15-orphan-row.sql plain-15-inserts-duplicate-row.sql", "a row: only its constraints can tell"),
+    (
+        "plain-15-duplicate-row.sql plain-15-orphan-row.sql plain-15-inserts-duplicate-row.sql",
+        "a row: only its constraints can tell",
+    ),
     ("plain-15-missing-column.sql", "a column's name: only a server compares it"),
     ("plain-15-lost-rows.sql plain-15-lost-statements.sql", "whole lines: nothing in the file can tell"),
-    ("content-15-schema-only.sql content-18-schema-only.sql content-15-pre-data.sql content-18-pre-data.sql", "whole, and without rows"),
+    (
+        "content-15-schema-only.sql content-18-schema-only.sql content-15-pre-data.sql content-18-pre-data.sql",
+        "whole, and without rows",
+    ),
     ("content-15-data-only.sql content-18-data-only.sql", "whole, and without tables"),
     ("content-15-table-missing.sql content-18-table-missing.sql content-15-other-database.sql", "whole, but not what was wanted"),
     ("content-15-globals-only.sql content-18-globals-only.sql", "whole, and without a database"),
@@ -89,4 +97,75 @@ fn broken_scripts_have_a_damage() {
     expected.sort();
     whole.sort();
     assert_eq!(whole, expected);
+}
+
+/// The rules for a server as it is now.
+async fn rules(server: &Server) -> Rules {
+    let client = connect(&server.instance, "postgres").await;
+    let names = async |query: &str| -> BTreeSet<String> {
+        client.query(query, &[]).await.expect("names").iter().map(|row| row.get(0)).collect()
+    };
+    Rules {
+        roles: Some(Roles { known: names("SELECT rolname::text FROM pg_roles").await, superuser: "postgres".into() }),
+        clean: Some(["public".to_owned(), "plpgsql".to_owned()].into()),
+        databases: Some(Databases {
+            known: names("SELECT datname::text FROM pg_database").await,
+            locales: Locales {
+                libc: names("SELECT collcollate::text FROM pg_collation WHERE collprovider = 'c'").await,
+                ..Locales::default()
+            },
+        }),
+        commands: true,
+        tablespaces: true,
+    }
+}
+
+/// Makes the server as it was.
+async fn clear(server: &Server) {
+    let client = connect(&server.instance, "postgres").await;
+    let query =
+        "SELECT 'DROP DATABASE ' || quote_ident(datname) FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'
+        UNION ALL SELECT 'DROP ROLE ' || quote_ident(rolname) FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'";
+    for row in client.query(query, &[]).await.expect("what to drop") {
+        client.batch_execute(row.get(0)).await.expect("dropped");
+    }
+}
+
+#[tokio::test]
+async fn every_healthy_script_runs_on_a_server_that_is_not_its_own() {
+    if require::postgres().is_none() {
+        return;
+    }
+    let lab = Lab::new();
+    let server = lab.start().await;
+    let major = u64::from(server.instance.installation().major);
+    let manifest = manifest();
+    for (case, bytes) in scripts(&manifest).filter(|(case, _)| case["holds"].is_array()) {
+        if case["major"].as_u64().expect("major") > major {
+            continue;
+        }
+        let mut rules = rules(&server).await;
+        let (file, mut out) = (server.room.path().join("script.sql"), Vec::new());
+        let found = script::pass(bytes.as_slice(), &mut out, &mut rules).expect("a pass");
+        std::fs::write(&file, out).expect("write");
+        let template = "CREATE DATABASE restored TEMPLATE template0";
+        connect(&server.instance, "postgres").await.batch_execute(template).await.expect("a database");
+        server.shell("psql -X -q -v ON_ERROR_STOP=1 -d restored -f script.sql >psql.out 2>&1 || { cat psql.out >&2; exit 1; }");
+        compare(&server, case, &found.survey).await;
+        clear(&server).await;
+    }
+}
+
+/// The rows and objects of the survey are in the server.
+async fn compare(server: &Server, case: &Value, survey: &Survey) {
+    for database in &survey.databases {
+        let client = connect(&server.instance, database.name.as_deref().unwrap_or("restored")).await;
+        for (table, rows) in &database.tables {
+            let (schema, name) = table.split_once('.').expect("a schema");
+            let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+            let query = format!("SELECT count(*) FROM ONLY {}.{}", quoted(schema), quoted(name));
+            let found: i64 = client.query_one(&query, &[]).await.expect("a count").get(0);
+            assert_eq!(u64::try_from(found).expect("a count"), *rows, "{} {table}", case["name"]);
+        }
+    }
 }

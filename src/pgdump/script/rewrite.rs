@@ -111,7 +111,7 @@ fn tablespace(statement: &Statement, place: &Range<u64>, rules: &Rules) -> Optio
         return moves.then(|| Change::leave_out(place.clone(), None));
     }
     let value = statement.behind(1, &["session", "local"]) + 2;
-    let sets = statement.is(0, "set") && statement.is(value - 1, "default_tablespace") && !statement.text(value).is_empty();
+    let sets = statement.is(0, "set") && statement.is(value - 2, "default_tablespace") && !statement.text(value).is_empty();
     let place = statement.pieces().get(value)?.place.clone();
     sets.then(|| Change::replace(place, "''", Some("tablespaces of the dump were left out".to_owned())))
 }
@@ -147,16 +147,16 @@ fn program(statement: &Statement, place: &Range<u64>, rules: &Rules) -> Option<C
 /// Roles that are there are not made again; the one that runs the script stays as it is; no password is set.
 fn of_role(statement: &Statement, place: &Range<u64>, around: Around, rules: &mut Rules) -> Change {
     let role = ["role", "user", "group"].iter().any(|word| statement.is(1, word)) && !statement.is(2, "mapping");
-    let Some(roles) = rules.roles.as_mut().filter(|_| role) else { return Change::default() };
+    let Some(server) = rules.roles.as_mut().filter(|_| role) else { return Change::default() };
     let at = statement.behind(2, &["if", "exists"]);
     let Some(name) = statement.name(at).map(|name| role_name(&name, around.encoding)) else { return Change::default() };
-    let is_there = statement.is(0, "create") && !roles.known.insert(name.clone());
-    let own = name == roles.superuser && (statement.is(0, "alter") || statement.is(0, "drop"));
+    let is_there = statement.is(0, "create") && !server.known.insert(name.clone());
+    let own = name == server.superuser && (statement.is(0, "alter") || statement.is(0, "drop"));
     if is_there || own {
         return Change::leave_out(place.clone(), None);
     }
     if statement.is(0, "drop") {
-        roles.known.remove(&name);
+        server.known.remove(&name);
         return Change::default();
     }
     let edits = password(statement).map(|place| Edit { place, with: Vec::new() });
@@ -181,11 +181,11 @@ pub fn role_name(name: &[u8], encoding: Encoding) -> String {
 /// Makes the roles that a statement names and nobody has. As powerful as the role that restores, because the dump may act as
 /// them (`SET SESSION AUTHORIZATION`) or give them what only a superuser may own (an event trigger); and nobody can connect as one.
 fn make_roles(named: Vec<Vec<u8>>, before: u64, around: Around, rules: &mut Rules, change: &mut Change) {
-    let Some(roles) = &mut rules.roles else { return };
+    let Some(server) = &mut rules.roles else { return };
     let mut with = Vec::new();
     for raw in named {
         let name = role_name(&raw, around.encoding);
-        if roles.known.insert(name.clone()) {
+        if server.known.insert(name.clone()) {
             with.extend(make_role(&raw, around.may_make_roles));
             change.roles.push(name);
         }

@@ -66,6 +66,12 @@ impl Tuples {
         !matches!(self.state, State::New | State::Other)
     }
 
+    /// Whether the statement was read up to its columns or rows.
+    #[must_use]
+    pub const fn is_past_table(&self) -> bool {
+        self.is_insert() && (self.depth > 0 || matches!(self.state, State::Values | State::Behind | State::Uncounted))
+    }
+
     /// How many rows the statement has; `None`: it does not say.
     #[must_use]
     pub fn rows(&self) -> Option<u64> {

@@ -15,7 +15,8 @@ pub const KEPT: usize = 4096;
 /// What a script consists of. Block comments and dollar-quoted texts are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token<'t> {
-    /// A keyword, an unquoted name or a number, as it is written.
+    /// A keyword, an unquoted name or a number, as it is written. Numbers in the rows of an `INSERT` are left out, and so are
+    /// their commas.
     Word(&'t [u8]),
     /// A quoted name, unquoted.
     Name(&'t [u8]),
@@ -40,9 +41,11 @@ pub enum Token<'t> {
 /// What a script's end would cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
+    /// Nothing: it may end here.
     Nothing,
     /// A literal, a quoted name or a dollar quote.
     Quote,
+    /// A block comment.
     Comment,
     /// The rows of a `COPY`.
     Rows,
@@ -114,6 +117,11 @@ const fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }
 
+/// What stands in the rows of an `INSERT` besides words and quotes: it is taken without a token.
+const fn means_nothing(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\t' | b',' | b'.' | b'0'..=b'9' | b':' | b'[' | b']')
+}
+
 /// How many of these bytes there are before one for which this is true; `None`: it is true for none.
 type Found = Option<usize>;
 
@@ -127,6 +135,21 @@ impl Lexer {
             State::BeforeRows | State::Rows(_) | State::Row => Open::Rows,
             _ if self.parentheses > 0 || !self.watch.ends() => Open::Bracket,
             _ => Open::Nothing,
+        }
+    }
+
+    /// Where the token begins that the bytes so far have cut, if it is none of rows or comments.
+    #[must_use]
+    pub const fn begun(&self) -> Option<u64> {
+        match self.state {
+            State::Word
+            | State::WordHalf
+            | State::Quoted(..)
+            | State::Escaped(_)
+            | State::Quote(..)
+            | State::Command
+            | State::Half(_) => Some(self.start),
+            _ => None,
         }
     }
 
@@ -156,6 +179,9 @@ impl Lexer {
     /// Takes some bytes, of which there is at least one. 0: what they end is done, and they are still to be taken.
     fn step(&mut self, byte: u8, rest: &[u8], out: &mut impl FnMut(Token, Range<u64>)) -> usize {
         match self.state {
+            State::Between if self.parentheses > 0 && self.watch.in_values() && means_nothing(byte) => {
+                return rest.iter().position(|byte| !means_nothing(*byte)).unwrap_or(rest.len());
+            }
             State::Between => self.begin(byte, out),
             State::Word => return self.word(rest, out),
             State::WordHalf => {
@@ -206,6 +232,8 @@ impl Lexer {
         self.kept.clear();
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {}
+            // A byte order mark, which psql skips too.
+            _ if usize::try_from(self.position).is_ok_and(|at| b"\xef\xbb\xbf".get(at) == Some(&byte)) => {}
             b'\'' => self.state = State::Quoted(byte, self.backslashes),
             b'"' => self.state = State::Quoted(byte, false),
             b'-' | b'/' => self.state = State::Half(byte),
@@ -478,7 +506,8 @@ impl Effect {
 #[must_use]
 pub fn copies_from_stdin(command: &[u8]) -> bool {
     let command = command.to_ascii_lowercase();
-    let words: Vec<_> = command.split(|byte| byte.is_ascii_whitespace() || *byte == b';').filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> =
+        command.split(|byte| byte.is_ascii_whitespace() || *byte == b';').filter(|word| !word.is_empty()).collect();
     words.first().is_some_and(|word| *word == b"\\copy") && words.windows(2).any(|pair| pair == [&b"from"[..], b"stdin"])
 }
 
