@@ -76,15 +76,15 @@ impl Header {
             return Err(changed(at, "it does not begin with PGDMP"));
         }
         if major != 1 || minor < *KNOWN.start() {
-            return Err(changed(at + 5, format!("its header says version {major}.{minor}, which no pg_dump writes")));
+            return Err(changed(at + 5, format!("it says version {major}.{minor}, which no pg_dump writes")));
         }
         if !matches!(int_size, 4 | 8) || !matches!(offset_size, 4 | 8) {
-            return Err(changed(at + 8, "the sizes of numbers in its header cannot be"));
+            return Err(changed(at + 8, "the sizes of numbers cannot be"));
         }
         let format = match format {
             1 => Format::Custom,
             3 => Format::Files,
-            other => return Err(changed(at + 10, format!("its header says format {other}, which no pg_dump writes"))),
+            other => return Err(changed(at + 10, format!("it says format {other}, which no pg_dump writes"))),
         };
         wire.set_int_size(int_size);
         let compression = if minor >= 15 { algorithm(wire)? } else { level(wire)? };
@@ -105,7 +105,7 @@ fn count<R: Read>(wire: &mut Wire<R>) -> Result<u64, Failure> {
     let at = wire.at();
     let count = wire.int()?;
     let entries = u64::try_from(count).ok().filter(|count| *count > 0);
-    entries.ok_or_else(|| changed(at, format!("its header says {count} entries in the table of contents")))
+    entries.ok_or_else(|| changed(at, format!("it says {count} entries")))
 }
 
 /// The writer's version tells a damaged layout version from a new one.
@@ -119,7 +119,7 @@ fn refuse_other_versions(minor: u8, writer: Option<&str>, at: u64) -> Result<(),
     };
     match written {
         Some(written) if written != minor => {
-            let what = format!("its header says version 1.{minor}, but the pg_dump that it names writes 1.{written}");
+            let what = format!("it says version 1.{minor}, but the pg_dump that it names writes 1.{written}");
             Err(changed(at, what))
         }
         None if !KNOWN.contains(&minor) => {

@@ -64,9 +64,8 @@ pub fn next<R: Read>(wire: &mut Wire<R>) -> Result<Option<Member>, Failure> {
         let size = header.entry_size().map_err(|_| changed(at, "a tar header has no size"))?;
         match header.entry_type() {
             EntryType::GNULongName => named.path = Some(text(&extension(wire, size)?)),
-            EntryType::GNULongLink => drop(extension(wire, size)?),
+            EntryType::GNULongLink | EntryType::XGlobalHeader => drop(extension(wire, size)?),
             EntryType::XHeader => named.read(&extension(wire, size)?),
-            EntryType::XGlobalHeader => drop(extension(wire, size)?),
             kind => return Ok(Some(named.member(&header, kind, size, at))),
         }
     }
@@ -170,5 +169,9 @@ pub fn end<R: Read>(wire: &mut Wire<R>) -> Result<(), Failure> {
 
 /// Some writers fill up the last record with zeros, of any size, and others write none: only a part of a block tells that some are lost.
 fn whole_end(at: u64) -> Result<(), Failure> {
-    if at % BLOCK as u64 == 0 { Ok(()) } else { Err(Failure::cut(at, "the tar archive ends too early, in the zeros at its end")) }
+    if at.is_multiple_of(BLOCK as u64) {
+        Ok(())
+    } else {
+        Err(Failure::cut(at, "the tar archive ends too early, in the zeros at its end"))
+    }
 }

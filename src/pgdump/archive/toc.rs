@@ -101,8 +101,8 @@ impl Contents {
     /// # Errors
     /// Damage: it is cut, damaged or of an unknown version. Io: reading failed.
     pub(super) fn read<R: Read>(wire: &mut Wire<R>) -> Result<Self, Failure> {
-        let header = Header::read(wire)?;
-        let entries = entries(wire, &header)?;
+        let header = Header::read(wire).map_err(|failure| failure.within("the header"))?;
+        let entries = entries(wire, &header).map_err(|failure| failure.within("the table of contents"))?;
         Ok(Self { header, entries })
     }
 }

@@ -4,7 +4,7 @@
 //! memory grows with what was read, never with what was promised.
 
 use super::super::{Cause, Damage, Failure};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 
 /// Uncompressed archives have a length per row: they are read from a buffer.
 const BUFFER: usize = 256 << 10;
@@ -23,6 +23,27 @@ pub struct Wire<R> {
 /// Something was changed at this place.
 pub fn changed(at: u64, what: impl Into<String>) -> Failure {
     Failure::Damage(Damage { at, what: what.into(), cause: Cause::Changed })
+}
+
+/// What is no archive is read on by others.
+impl<R: Read> Read for Wire<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let here = self.fill()?;
+        let count = here.len().min(out.len());
+        out[..count].copy_from_slice(&here[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Wire<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.fill()
+    }
+
+    fn consume(&mut self, count: usize) {
+        Self::consume(self, count);
+    }
 }
 
 impl<R: Read> Wire<R> {

@@ -19,6 +19,7 @@ mod restore;
 mod roles;
 mod scrub;
 mod sql;
+mod survey;
 mod toc;
 mod walk;
 mod wire;
