@@ -180,12 +180,13 @@ fn settings(place: &Place, limits: &Limits) -> String {
     SETTINGS.to_owned() + &sized.collect::<String>()
 }
 
-/// `log_min_messages = log` leaves out failing statements: they may show values of the restored data.
+/// Passwords are scram's, which 12 and 13 do not make by themselves. `log_min_messages = log` leaves out failing statements: they may show values of the restored data.
 /// Dynamic shared memory lies in the data folder, so that nothing of it stays in `/dev/shm`.
 const SETTINGS: &str = "\
 listen_addresses = ''
 unix_socket_permissions = 0700
 port = 5432
+password_encryption = 'scram-sha-256'
 max_connections = 64
 max_locks_per_transaction = 1024
 fsync = off
