@@ -41,9 +41,7 @@ fn outcome(damages: &[Damage], census: Option<&Census>) -> Outcome {
         n => format!(" (and {} more)", n - 1),
     };
     let status = if damages.iter().all(|damage| damage.cause == Cause::Newer) { Status::Warn } else { Status::Fail };
-    Outcome::new(NAME, status, told(first) + &more)
-        .evidence(damages.iter().take(MOST_LISTED).map(told))
-        .hint(hint(first.cause))
+    Outcome::new(NAME, status, told(first) + &more).evidence(damages.iter().take(MOST_LISTED).map(told)).hint(hint(first.cause))
 }
 
 const fn word(cause: Cause) -> &'static str {
