@@ -83,7 +83,7 @@ pub enum Cause {
 /// What no look at a dump's bytes can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Blind {
-    /// A changed byte in rows that are stored without compression: they have no checksum.
+    /// A changed byte in rows that have no checksum: those stored as they are, and those in LZ4 and Zstandard as `pg_dump` writes them.
     ChangedRow,
     /// A changed byte in the definitions of an archive: its table of contents has no checksum.
     ChangedDefinition,

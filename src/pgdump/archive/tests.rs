@@ -210,10 +210,14 @@ fn partitions_are_found_in_both_spellings() {
         "ALTER TABLE ONLY a.\"Root\" ATTACH PARTITION a.leaf DEFAULT;",
         "CREATE TABLE b.leaf PARTITION OF b.\"of \"\"it\"\"\" DEFAULT;",
     ] {
-        [500, 0].into_iter().for_each(|part| int(&mut toc, part));
+        for part in [500, 0] {
+            int(&mut toc, part);
+        }
         ["0", "0", "leaf", "TABLE ATTACH"].into_iter().for_each(|part| text(&mut toc, part));
         int(&mut toc, 2);
-        [definition, "", "", "a", "", "", "alice", "false"].into_iter().for_each(|part| text(&mut toc, part));
+        for part in [definition, "", "", "a", "", "", "alice", "false"] {
+            text(&mut toc, part);
+        }
         int(&mut toc, -1);
         text(&mut toc, "");
     }

@@ -75,25 +75,35 @@ impl Archive {
         } else {
             int(&mut out, if self.compression == 0 { 0 } else { -1 });
         }
-        [5, 30, 3, 21, 10, 126, 0].into_iter().for_each(|part| int(&mut out, part));
+        for part in [5, 30, 3, 21, 10, 126, 0] {
+            int(&mut out, part);
+        }
         let version = ["15.18", "16.9", "18.1"][usize::from(self.minor - 14)];
-        ["codetalk", version, version].into_iter().for_each(|part| text(&mut out, part));
+        for part in ["codetalk", version, version] {
+            text(&mut out, part);
+        }
         int(&mut out, i64::try_from(entries).expect("few"));
         out
     }
 
     fn line(&self, out: &mut Vec<u8>, line: &Line, format: u8) {
         let has_data = i64::from(line.section == 3);
-        [line.id, has_data].into_iter().for_each(|part| int(out, part));
+        for part in [line.id, has_data] {
+            int(out, part);
+        }
         ["0", "0", line.tag.as_str(), line.desc].into_iter().for_each(|part| text(out, part));
         int(out, line.section);
-        [line.definition.as_str(), "", line.copy.as_str(), "public"].into_iter().for_each(|part| text(out, part));
+        for part in [line.definition.as_str(), "", line.copy.as_str(), "public"] {
+            text(out, part);
+        }
         int(out, -1);
         int(out, -1);
         if self.minor >= 16 {
             int(out, 0);
         }
-        ["alice", "false", "7"].into_iter().for_each(|part| text(out, part));
+        for part in ["alice", "false", "7"] {
+            text(out, part);
+        }
         int(out, -1);
         match (format, line.place) {
             (3, _) if has_data == 0 => text(out, ""),
@@ -136,7 +146,9 @@ impl Archive {
 
     fn toc(&self, lines: &[Line], format: u8) -> Vec<u8> {
         let mut out = Vec::new();
-        lines.iter().for_each(|line| self.line(&mut out, line, format));
+        for line in lines {
+            self.line(&mut out, line, format);
+        }
         out
     }
 
