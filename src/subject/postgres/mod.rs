@@ -7,6 +7,7 @@ mod clean;
 pub(crate) mod client;
 mod foreign;
 mod header;
+mod integrity;
 mod inventory;
 mod lexer;
 mod messages;
@@ -15,12 +16,15 @@ pub(crate) mod recipe;
 mod restore;
 mod roles;
 mod scrub;
+mod shape;
 mod sql;
 mod toc;
 mod walk;
 mod wire;
 
 use crate::census::Census;
+use crate::check::integrity::{Examined, IntegrityCheck};
+use crate::check::schema::Shape;
 use crate::error::Result;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
@@ -80,6 +84,14 @@ impl Subject for Postgres {
 
     async fn query(&self, restored: &Restored, instance: &Instance, query: &SqlCheck) -> Result<Option<String>> {
         query::query(&restored.database, instance, query).await
+    }
+
+    async fn examine(&self, restored: &Restored, instance: &Instance, check: &IntegrityCheck) -> Result<Examined> {
+        integrity::examine(&restored.database, instance, check).await
+    }
+
+    async fn shape(&self, restored: &Restored, instance: &Instance) -> Result<Shape> {
+        shape::shape(&restored.database, instance).await
     }
 
     fn not_tested(&self, facts: &Facts) -> Vec<String> {
