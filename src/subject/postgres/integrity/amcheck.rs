@@ -77,7 +77,7 @@ async fn with_functions(look: &Look<'_>, client: &Client, schema: &str) -> Resul
     let functions = Functions { heap: has("verify_heapam"), gin: has("gin_index_check") };
     let relations: Result<Vec<Relation>> = look.ask(client, RELATIONS).await?.iter().map(relation).collect();
     let mut relations = relations?;
-    relations.retain(|relation| look.filter().takes(&relation.name) && functions.know(relation));
+    relations.retain(|relation| look.takes(&relation.name) && functions.know(relation));
     let full = look.check.amcheck == Amcheck::Full;
     let findings = look.each(&relations, |relation| statement(relation, schema, full), judge).await?;
     let mut not_tested = Vec::new();

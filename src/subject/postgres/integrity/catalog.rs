@@ -103,7 +103,7 @@ async fn read(look: &Look<'_>, sql: &str) -> Result<Examined> {
     let mut examined = Examined::default();
     for row in look.ask(&client, sql).await? {
         let (name, what, weight): (String, Option<String>, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        if !look.filter().takes(&name) {
+        if !look.takes(&name) {
             continue;
         }
         examined.looked_at += 1;

@@ -49,7 +49,7 @@ pub async fn examine(look: &Look<'_>) -> Result<Examined, tokio_postgres::Error>
     let (mut keys, mut not_tested) = (Vec::new(), Vec::new());
     for known in rows.iter().map(foreign_key) {
         match known? {
-            Known::Looked(key) if look.filter().takes(&key.name) => keys.push(key),
+            Known::Looked(key) if look.takes(&key.name) => keys.push(key),
             Known::Looked(_) => {}
             Known::NotTested(what) => not_tested.push(what),
         }

@@ -6,7 +6,7 @@ mod foreign_keys;
 mod sequences;
 
 use super::client;
-use crate::check::integrity::{Aspect, Examined, Filter, Finding, IntegrityCheck};
+use crate::check::integrity::{Aspect, Examined, Finding, IntegrityCheck};
 use crate::error::{Error, Result};
 use crate::runtime::local::Instance;
 use crate::units::Span;
@@ -19,29 +19,30 @@ use tokio_postgres::{Client, Row};
 /// What the server answered to one statement.
 type Answer = Result<Vec<Row>, tokio_postgres::Error>;
 
-/// Looks at one aspect.
+/// Looks at one aspect of databases. With more than one, every name begins with that of its database.
 ///
 /// # Errors
 /// Harness: the server does not answer, or it took too long.
-pub async fn examine(database: &str, instance: &Instance, check: &IntegrityCheck) -> Result<Examined> {
+pub async fn examine(databases: &[String], instance: &Instance, check: &IntegrityCheck) -> Result<Examined> {
     let until = check.timeout.map(|limit| Instant::now() + limit);
-    let look = Look { database, instance, check, until };
-    let examined = match check.aspect {
-        Aspect::Indexes => catalog::indexes(&look).await,
-        Aspect::Constraints => catalog::constraints(&look).await,
-        Aspect::Triggers => catalog::triggers(&look).await,
-        Aspect::RowSecurity => catalog::row_security(&look).await,
-        Aspect::Collations => catalog::collations(&look).await,
-        Aspect::Sequences => sequences::examine(&look).await,
-        Aspect::ForeignKeys => foreign_keys::examine(&look).await,
-        Aspect::Amcheck => amcheck::examine(&look).await,
-    };
-    examined.map_err(|error| look.explained(&error))
+    let mut all = Examined::default();
+    for database in databases {
+        let prefix = if databases.len() > 1 { format!("{database}.") } else { String::new() };
+        let look = Look { database, prefix, instance, check, until };
+        let Examined { looked_at, findings, not_tested } = look.at_aspect().await.map_err(|error| look.explained(&error))?;
+        all.looked_at += looked_at;
+        all.findings.extend(findings.into_iter().map(|finding| Finding { name: look.full(&finding.name), ..finding }));
+        all.not_tested.extend(not_tested);
+    }
+    all.not_tested.dedup();
+    Ok(all)
 }
 
 /// One look: where, at what, and how long.
 struct Look<'a> {
     database: &'a str,
+    /// What stands before every name.
+    prefix: String,
     instance: &'a Instance,
     check: &'a IntegrityCheck,
     until: Option<Instant>,
@@ -55,8 +56,25 @@ impl Look<'_> {
         Ok(client)
     }
 
-    fn filter(&self) -> &Filter {
-        &self.check.filter
+    async fn at_aspect(&self) -> Result<Examined, tokio_postgres::Error> {
+        match self.check.aspect {
+            Aspect::Indexes => catalog::indexes(self).await,
+            Aspect::Constraints => catalog::constraints(self).await,
+            Aspect::Triggers => catalog::triggers(self).await,
+            Aspect::RowSecurity => catalog::row_security(self).await,
+            Aspect::Collations => catalog::collations(self).await,
+            Aspect::Sequences => sequences::examine(self).await,
+            Aspect::ForeignKeys => foreign_keys::examine(self).await,
+            Aspect::Amcheck => amcheck::examine(self).await,
+        }
+    }
+
+    fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        self.check.filter.takes(&self.full(name))
     }
 
     /// Asks for rows within what is left of the time.

@@ -36,7 +36,7 @@ pub async fn examine(look: &Look<'_>) -> Result<Examined, tokio_postgres::Error>
     let rows = look.ask(&client, SEQUENCES).await?;
     let sequences: Result<Vec<Sequence>, _> = rows.iter().map(sequence).collect();
     let mut sequences = sequences?;
-    sequences.retain(|sequence| look.filter().takes(&sequence.column));
+    sequences.retain(|sequence| look.takes(&sequence.column));
     let findings = look.each(&sequences, |sequence| sequence.statement.clone(), judge).await?;
     Ok(Examined { looked_at: sequences.len() as u64, findings, not_tested: Vec::new() })
 }

@@ -12,22 +12,32 @@ use crate::units::hex;
 use openssl::sha::sha256;
 use tokio_postgres::{Client, Row};
 
-/// Reads the shape.
+/// Reads the shape of databases. With more than one, every name begins with that of its database.
 ///
 /// # Errors
 /// Harness: the server does not answer.
-pub async fn shape(database: &str, instance: &Instance) -> Result<Shape> {
-    let read = async {
-        let client = client::connect(instance.place(), instance.password(), database).await?;
-        client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''").await?;
-        let mut things = Vec::new();
-        for part in parts::PARTS {
-            things.extend(read_part(&client, part, instance.installation().major).await?);
-        }
-        Ok(Shape(things))
-    };
-    read.await
-        .map_err(|e: tokio_postgres::Error| Error::harness(format!("cannot read the database's shape: {}", client::message(&e))))
+pub async fn shape(databases: &[String], instance: &Instance) -> Result<Shape> {
+    let mut things = Vec::new();
+    for database in databases {
+        let (quoted, of_one) = one(database, instance)
+            .await
+            .map_err(|e| Error::harness(format!("cannot read the database's shape: {}", client::message(&e))))?;
+        let prefix = if databases.len() > 1 { format!("{quoted}.") } else { String::new() };
+        things.extend(of_one.into_iter().map(|thing| Thing { name: format!("{prefix}{}", thing.name), ..thing }));
+    }
+    Ok(Shape(things))
+}
+
+/// The database's name as SQL wants it, and what is in it.
+async fn one(database: &str, instance: &Instance) -> Result<(String, Vec<Thing>), tokio_postgres::Error> {
+    let client = client::connect(instance.place(), instance.password(), database).await?;
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''").await?;
+    let quoted = client.query_one("SELECT quote_ident(current_database())", &[]).await?.try_get(0)?;
+    let mut things = Vec::new();
+    for part in parts::PARTS {
+        things.extend(read_part(&client, part, instance.installation().major).await?);
+    }
+    Ok((quoted, things))
 }
 
 async fn read_part(client: &Client, part: &str, major: u32) -> Result<Vec<Thing>, tokio_postgres::Error> {
