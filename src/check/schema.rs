@@ -27,7 +27,7 @@ pub struct SchemaCheck {
 /// One thing of a shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thing {
-    /// What it is: `table`, `column`, `index`.
+    /// What it is, in one word: `table`, `column`, `materialized-view`.
     pub kind: String,
     /// Its name, quoted as SQL wants it.
     pub name: String,

@@ -10,6 +10,7 @@ mod golden;
 mod hostile;
 mod junit;
 mod lab;
+mod pgshape;
 mod postgres;
 mod require;
 mod runtime;

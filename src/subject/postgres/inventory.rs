@@ -51,6 +51,7 @@ const KINDS: [&str; 16] = [
 /// extension's; `classid` and `oid` are of the thing that an extension would own.
 /// - A NOT NULL is a constraint from `PostgreSQL` 18 on, and an entry of its own only while it is not validated.
 /// - The triggers that enforce constraints have one; clones on partitions are internal before `PostgreSQL` 15 and have none.
+/// - The constructors of a range type are made with it.
 /// - Base types except arrays; a multirange comes with its range; the row type of a table is no type of its own.
 const INVENTORY: &str = "
 WITH own AS (
@@ -87,6 +88,7 @@ WITH own AS (
   SELECT 'functions', 'pg_proc'::regclass, p.oid, schema || '.' || p.proname || '(' || CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*' ELSE
     array_to_string(ARRAY(SELECT format_type(arg, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS a(arg, place) ORDER BY place), ', ') END || ')'
   FROM pg_proc p JOIN own ON own.oid = p.pronamespace
+  WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i')
   UNION ALL
   SELECT 'types', 'pg_type'::regclass, t.oid, schema || '.' || t.typname
   FROM pg_type t JOIN own ON own.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid

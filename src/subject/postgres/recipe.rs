@@ -189,6 +189,7 @@ const SETTINGS: &str = "\
 listen_addresses = ''
 unix_socket_permissions = 0700
 port = 5432
+password_encryption = 'scram-sha-256'
 max_connections = 64
 max_locks_per_transaction = 1024
 fsync = off

@@ -31,7 +31,9 @@ pub async fn examine(look: &Look<'_>) -> Result<Examined> {
         return Ok(Examined { not_tested, ..Examined::default() });
     }
     let schema = format!("assay_amcheck_{}", std::process::id());
-    client.batch_execute(&format!("{WRITE}; CREATE SCHEMA {schema}; CREATE EXTENSION amcheck WITH SCHEMA {schema}")).await?;
+    // Apart: what is sent in one piece is one transaction, which begins as the session was.
+    client.batch_execute(WRITE).await?;
+    client.batch_execute(&format!("CREATE SCHEMA {schema}; CREATE EXTENSION amcheck WITH SCHEMA {schema}")).await?;
     let examined = with_functions(look, &client, &schema).await;
     client.batch_execute(&format!("SET statement_timeout = 0; DROP EXTENSION amcheck; DROP SCHEMA {schema}")).await?;
     examined

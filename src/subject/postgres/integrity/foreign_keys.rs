@@ -40,7 +40,8 @@ struct ForeignKey {
 /// What becomes of a foreign key.
 enum Known {
     Looked(ForeignKey),
-    NotTested(String),
+    /// Its name, and why it is not.
+    NotTested(String, &'static str),
 }
 
 pub async fn examine(look: &Look<'_>) -> Result<Examined, tokio_postgres::Error> {
@@ -51,7 +52,10 @@ pub async fn examine(look: &Look<'_>) -> Result<Examined, tokio_postgres::Error>
         match known? {
             Known::Looked(key) if look.takes(&key.name) => keys.push(key),
             Known::Looked(_) => {}
-            Known::NotTested(what) => not_tested.push(what),
+            Known::NotTested(name, why) if look.takes(&name) => {
+                not_tested.push(format!("whether the foreign key {} holds: {why}", look.full(&name)));
+            }
+            Known::NotTested(..) => {}
         }
     }
     let findings = look.each(&keys, |key| key.statement.clone(), judge).await?;
@@ -65,7 +69,7 @@ fn foreign_key(row: &Row) -> Result<Known, tokio_postgres::Error> {
     let (period, not_enforced): (bool, bool) = (row.try_get(7)?, row.try_get(8)?);
     if period || not_enforced {
         let why = if period { "it is over periods of time" } else { "it is NOT ENFORCED" };
-        return Ok(Known::NotTested(format!("whether the foreign key {name} holds: {why}")));
+        return Ok(Known::NotTested(name, why));
     }
     let statement = statement(&table, &target, &columns, &pairs, full);
     Ok(Known::Looked(ForeignKey { name, statement, validated: row.try_get(6)? }))

@@ -67,7 +67,7 @@ SELECT * FROM (
     WHERE relkind IN ('r', 'p', 'f', 'v', 'm') AND relpersistence <> 't'
   )
   SELECT 'pg_class'::regclass, c.oid, c.name, 1, 0,
-    CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' ELSE 'table' END, c.name,
+    CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized-view' WHEN 'f' THEN 'foreign-table' ELSE 'table' END, c.name,
     concat_ws(', ', CASE relkind WHEN 'r' THEN 'ordinary' WHEN 'p' THEN 'partitioned by ' || pg_get_partkeydef(c.oid) END,
       CASE WHEN relpersistence = 'u' THEN 'unlogged' END,
       (SELECT 'server ' || quote_ident(srvname) FROM pg_foreign_table JOIN pg_foreign_server s ON s.oid = ftserver WHERE ftrelid = c.oid),
@@ -130,14 +130,15 @@ SELECT 'pg_proc'::regclass, p.oid, schema, 1, 0, CASE prokind WHEN 'p' THEN 'pro
     (SELECT concat_ws(' ', 'by', aggtransfn::regproc, 'in', format_type(aggtranstype, NULL), 'from ' || quote_literal(agginitval),
        'then ' || nullif(aggfinalfn::oid, 0)::regproc) FROM pg_aggregate WHERE aggfnoid = p.oid)),
   CASE WHEN prosrc = '' THEN SQL_BODY END, CASE WHEN prosrc <> '' AND prokind <> 'a' THEN concat(prosrc, ' ', probin) END
-FROM pg_proc p JOIN own ON own.oid = pronamespace JOIN pg_language l ON l.oid = prolang";
+FROM pg_proc p JOIN own ON own.oid = pronamespace JOIN pg_language l ON l.oid = prolang
+WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i')";
 
 const OPERATORS: &str = "
 SELECT 'pg_operator'::regclass, o.oid, schema, 1, 0, 'operator',
   schema || '.' || oprname || '(' || concat_ws(', ', CASE WHEN oprleft = 0 THEN 'none' ELSE format_type(oprleft, NULL) END, CASE WHEN oprright = 0 THEN 'none' ELSE format_type(oprright, NULL) END) || ')',
   oprcode::regproc::text, NULL::text, NULL::text FROM pg_operator o JOIN own ON own.oid = oprnamespace
 UNION ALL
-SELECT 'pg_opclass'::regclass, o.oid, schema, 2, 0, 'operator class', schema || '.' || quote_ident(opcname), quote_ident(amname) || ' for ' || format_type(opcintype, NULL), NULL, NULL
+SELECT 'pg_opclass'::regclass, o.oid, schema, 2, 0, 'operator-class', schema || '.' || quote_ident(opcname), quote_ident(amname) || ' for ' || format_type(opcintype, NULL), NULL, NULL
 FROM pg_opclass o JOIN own ON own.oid = opcnamespace JOIN pg_am am ON am.oid = opcmethod
 UNION ALL
 SELECT 'pg_cast'::regclass, c.oid, '', 3, 0, 'cast', format_type(castsource, NULL) || ' to ' || format_type(casttarget, NULL), concat_ws(', ',
@@ -148,21 +149,21 @@ SELECT 'pg_conversion'::regclass, c.oid, schema, 4, 0, 'conversion', schema || '
 FROM pg_conversion c JOIN own ON own.oid = connamespace";
 
 const TEXT_SEARCH: &str = "
-SELECT 'pg_ts_config'::regclass, c.oid, schema, 1, 0, 'text search configuration', schema || '.' || quote_ident(cfgname),
+SELECT 'pg_ts_config'::regclass, c.oid, schema, 1, 0, 'text-search-configuration', schema || '.' || quote_ident(cfgname),
   (SELECT string_agg(alias || ' ' || dictionaries, ', ' ORDER BY alias) FROM (
      SELECT alias, string_agg(mapdict::regdictionary::text, ' ' ORDER BY mapseqno) AS dictionaries
      FROM pg_ts_config_map JOIN ts_token_type(cfgparser) ON tokid = maptokentype WHERE mapcfg = c.oid GROUP BY alias) maps), NULL::text, NULL::text
 FROM pg_ts_config c JOIN own ON own.oid = cfgnamespace
 UNION ALL
-SELECT 'pg_ts_dict'::regclass, d.oid, schema, 2, 0, 'text search dictionary', schema || '.' || quote_ident(dictname), dictinitoption, NULL, NULL
+SELECT 'pg_ts_dict'::regclass, d.oid, schema, 2, 0, 'text-search-dictionary', schema || '.' || quote_ident(dictname), dictinitoption, NULL, NULL
 FROM pg_ts_dict d JOIN own ON own.oid = dictnamespace";
 
 /// What lies in no schema. Options of servers can be secret.
 const OTHERS: &str = "
-SELECT 'pg_event_trigger'::regclass, oid, '', 1, 0, 'event trigger', quote_ident(evtname), concat_ws(', ', 'on ' || evtevent, 'when tag in (' || array_to_string(evttags, ', ') || ')',
+SELECT 'pg_event_trigger'::regclass, oid, '', 1, 0, 'event-trigger', quote_ident(evtname), concat_ws(', ', 'on ' || evtevent, 'when tag in (' || array_to_string(evttags, ', ') || ')',
   evtfoid::regproc::text, CASE evtenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'on replicas' WHEN 'A' THEN 'always' END), NULL::text, NULL::text FROM pg_event_trigger
 UNION ALL
-SELECT 'pg_foreign_data_wrapper'::regclass, oid, '', 2, 0, 'foreign data wrapper', quote_ident(fdwname), NULL, NULL, NULL FROM pg_foreign_data_wrapper
+SELECT 'pg_foreign_data_wrapper'::regclass, oid, '', 2, 0, 'foreign-data-wrapper', quote_ident(fdwname), NULL, NULL, NULL FROM pg_foreign_data_wrapper
 UNION ALL
 SELECT 'pg_foreign_server'::regclass, s.oid, '', 3, 0, 'server', quote_ident(srvname), 'by ' || quote_ident(fdwname), NULL, NULL
 FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = srvfdw

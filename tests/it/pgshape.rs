@@ -1,0 +1,460 @@
+//! The look into a restored `PostgreSQL`: its inventory against what `pg_restore -l` lists, findings in databases that were broken on
+//! purpose, and its shape.
+
+use crate::lab::{Lab, Proof, Server, connect, subject};
+use crate::require;
+use assay::check::integrity::{Amcheck, Aspect, Examined, Filter, IntegrityCheck, Weight, judge};
+use assay::check::schema::{Shape, compare};
+use assay::check::{Outcome, Status};
+use assay::error::Result;
+use assay::subject::{Restored, Subject, Wanted};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/good/postgres").join(name);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The rich database, restored from the dump of this major into a server of the same.
+async fn rich(major: u32, lab: &Lab) -> Proof {
+    let proof = lab.restore(&fixture(&format!("rich-{major}-custom.dump"))).await.expect("restored");
+    assert_eq!(proof.instance.installation().major, major);
+    proof
+}
+
+/// The majors that there are rich dumps of.
+fn rich_majors() -> Vec<(u32, std::path::PathBuf)> {
+    require::majors().into_iter().filter(|(major, _)| [15, 17, 18].contains(major)).collect()
+}
+
+/// The kind of the inventory behind an entry's description; none for those that the inventory documents as no names.
+fn kind_of(description: &str) -> Option<&'static str> {
+    Some(match description {
+        "SCHEMA" => "schemas",
+        "EXTENSION" => "extensions",
+        "COLLATION" => "collations",
+        "TYPE" | "DOMAIN" | "SHELL TYPE" => "types",
+        "CAST" => "casts",
+        "FUNCTION" | "PROCEDURE" | "AGGREGATE" => "functions",
+        "OPERATOR" => "operators",
+        "TEXT SEARCH DICTIONARY" => "text_search_dictionaries",
+        "TEXT SEARCH CONFIGURATION" => "text_search_configurations",
+        "FOREIGN DATA WRAPPER" => "foreign_data_wrappers",
+        "SERVER" => "servers",
+        "TABLE" => "tables",
+        "VIEW" => "views",
+        "MATERIALIZED VIEW" => "materialized_views",
+        "SEQUENCE" => "sequences",
+        "FOREIGN TABLE" => "foreign_tables",
+        "DEFAULT" => "defaults",
+        "CONSTRAINT" | "FK CONSTRAINT" | "CHECK CONSTRAINT" => "constraints",
+        "INDEX" => "indexes",
+        "STATISTICS" => "statistics",
+        "RULE" => "rules",
+        "TRIGGER" => "triggers",
+        "POLICY" => "policies",
+        "ROW SECURITY" => "row_security",
+        "PUBLICATION" => "publications",
+        "EVENT TRIGGER" => "event_triggers",
+        _ => return None,
+    })
+}
+
+/// Descriptions of several words, which begin others.
+const DESCRIPTIONS: [&str; 34] = [
+    "ACL",
+    "BLOB METADATA",
+    "BLOBS",
+    "BLOB",
+    "COMMENT",
+    "TABLE ATTACH",
+    "TABLE DATA",
+    "INDEX ATTACH",
+    "SEQUENCE OWNED BY",
+    "SEQUENCE SET",
+    "DEFAULT ACL",
+    "DATABASE",
+    "MATERIALIZED VIEW DATA",
+    "MATERIALIZED VIEW",
+    "PUBLICATION TABLE",
+    "STATISTICS DATA",
+    "FOREIGN DATA WRAPPER",
+    "FOREIGN TABLE",
+    "TEXT SEARCH DICTIONARY",
+    "TEXT SEARCH CONFIGURATION",
+    "FK CONSTRAINT",
+    "CHECK CONSTRAINT",
+    "ROW SECURITY",
+    "EVENT TRIGGER",
+    "SHELL TYPE",
+    "TYPE",
+    "VIEW",
+    "TABLE",
+    "INDEX",
+    "SEQUENCE",
+    "PUBLICATION",
+    "STATISTICS",
+    "DEFAULT",
+    "CONSTRAINT",
+];
+
+/// `kind name` out of one line of `pg_restore -l`: `3618; 2606 16834 CONSTRAINT shop departments departments_pkey postgres`. The list
+/// separates everything by blanks, so that names are compared with blanks for dots.
+fn listed(line: &str) -> Option<String> {
+    let entry = line.splitn(4, ' ').nth(3)?;
+    let known = DESCRIPTIONS.iter().find(|known| entry.strip_prefix(*known).is_some_and(|rest| rest.starts_with(' ')));
+    let description = known.copied().or_else(|| entry.split(' ').next())?;
+    let name = entry[description.len()..].trim_start().rsplit_once(' ')?.0;
+    Some(format!("{} {}", kind_of(description)?, blank(name.strip_prefix("- ").unwrap_or(name))))
+}
+
+fn blank(name: &str) -> String {
+    name.replace(['.', '\n'], " ")
+}
+
+#[tokio::test]
+async fn whatever_a_dump_lists_is_in_the_inventory() {
+    for (major, bin) in rich_majors() {
+        let lab = Lab::with_programs(bin.clone());
+        let proof = rich(major, &lab).await;
+        let census = subject().census(&proof.restored, Some(&proof.instance), &Wanted::default()).await.expect("a census");
+        let named =
+            census.inventory.iter().flat_map(|kind| kind.members.iter().map(|name| format!("{} {}", kind.kind, blank(name))));
+        let named: BTreeSet<String> = named.collect();
+        let list = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/good/postgres/rich-{major}-custom.dump"));
+        let list = std::process::Command::new(bin.join("pg_restore")).arg("-l").arg(list).output().expect("pg_restore");
+        let list = String::from_utf8(list.stdout).expect("names in UTF-8");
+        let listed: BTreeSet<String> = list.lines().filter(|line| !line.starts_with(';')).filter_map(listed).collect();
+        assert!(listed.len() > 90, "{major}: {listed:?}");
+        let lost: Vec<&String> = listed.difference(&named).collect();
+        assert!(lost.is_empty(), "{major}: the inventory lacks {lost:#?}\nof {named:#?}");
+        // The restored side may have more only for what comes with another entry.
+        for kind in ["tables ", "views ", "indexes ", "functions ", "types ", "triggers ", "policies ", "rules "] {
+            let of =
+                |names: &BTreeSet<String>| names.iter().filter(|name| name.starts_with(kind)).cloned().collect::<BTreeSet<_>>();
+            let more: Vec<String> = of(&named).difference(&of(&listed)).cloned().collect();
+            let behind_constraints = more.iter().filter(|name| name.ends_with("key") || name.ends_with("excl")).count();
+            assert_eq!(more.len(), behind_constraints, "{major} {kind}: {more:?}");
+        }
+        assert_eq!(census.count_of("uncounted_tables"), Some(1), "the foreign table");
+        proof.instance.stop().await.expect("a clean end");
+    }
+}
+
+#[tokio::test]
+async fn functions_are_named_by_the_types_that_they_take() {
+    if require::postgres().is_none() {
+        return;
+    }
+    let lab = Lab::new();
+    let server = lab.start().await;
+    let sql = "CREATE SCHEMA s; CREATE TYPE s.\"odd Type\" AS ENUM ('a');
+        CREATE FUNCTION s.f(IN named integer, OUT o text, INOUT two s.\"odd Type\", VARIADIC more numeric(9,2)[]) LANGUAGE sql AS $$ SELECT 'x', two $$;
+        CREATE AGGREGATE s.none(*) (SFUNC = int8inc, STYPE = bigint, INITCOND = '0');
+        CREATE TABLE s.t (id integer); CREATE TEMPORARY TABLE gone (id integer);
+        CREATE DOMAIN s.d AS text CONSTRAINT short CHECK (length(VALUE) < 9)";
+    server.fill("names", sql).await;
+    let census = subject().census(&restored("names"), Some(&server.instance), &Wanted::default()).await.expect("a census");
+    let members = |kind: &str| census.inventory.iter().find(|i| i.kind == kind).map(|i| i.members.clone()).unwrap_or_default();
+    assert_eq!(members("functions"), ["s.f(integer, s.\"odd Type\", numeric[])", "s.none(*)"]);
+    assert_eq!((members("tables"), members("constraints")), (vec!["s.t".to_owned()], vec!["s.d.short".to_owned()]));
+}
+
+fn restored(database: &str) -> Restored {
+    Restored { databases: vec![database.to_owned()], outcomes: Vec::new(), tools: Vec::new(), log: Vec::new() }
+}
+
+fn check(aspect: Aspect) -> IntegrityCheck {
+    IntegrityCheck { aspect, amcheck: Amcheck::Full, filter: Filter::default(), timeout: Some(Duration::from_mins(2)) }
+}
+
+async fn examined(server: &Server, database: &str, check: &IntegrityCheck) -> Result<Examined> {
+    subject().examine(&restored(database), Some(&server.instance), check).await
+}
+
+async fn outcome(server: &Server, database: &str, aspect: Aspect) -> Outcome {
+    judge(&check(aspect), &examined(server, database, &check(aspect)).await)
+}
+
+/// What is healthy: one of everything that the aspects look at.
+const HEALTHY: &str = "
+CREATE SCHEMA shop;
+CREATE TABLE shop.customers (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, country text, city text, name text, UNIQUE (country, city));
+CREATE TABLE shop.orders (id serial PRIMARY KEY, customer integer CONSTRAINT customer_there REFERENCES shop.customers, country text, city text,
+    CONSTRAINT place_there FOREIGN KEY (country, city) REFERENCES shop.customers (country, city) MATCH FULL,
+    CONSTRAINT positive CHECK (id > 0));
+CREATE TABLE shop.countdown (id integer PRIMARY KEY);
+CREATE SEQUENCE shop.down INCREMENT -2 START 100 MAXVALUE 100 MINVALUE 1 OWNED BY shop.countdown.id;
+ALTER TABLE shop.countdown ALTER id SET DEFAULT nextval('shop.down');
+CREATE TABLE shop.log (n bigserial, what text);
+CREATE TABLE shop.parts (id integer, at date, customer integer REFERENCES shop.customers, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE shop.parts_2026 PARTITION OF shop.parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE INDEX parts_customer ON shop.parts (customer);
+INSERT INTO shop.customers (country, city, name) SELECT 'c' || n, 'k' || n, repeat('long ', 4000 + n) FROM generate_series(1, 50) n;
+INSERT INTO shop.orders (customer, country, city) SELECT n, 'c' || n, 'k' || n FROM generate_series(1, 50) n;
+INSERT INTO shop.orders (customer) VALUES (NULL);
+INSERT INTO shop.countdown SELECT nextval('shop.down') FROM generate_series(1, 10);
+INSERT INTO shop.log (what) SELECT 'x' FROM generate_series(1, 10);
+INSERT INTO shop.parts SELECT n, '2026-05-01', n FROM generate_series(1, 20) n;
+CREATE INDEX customers_name ON shop.customers (lower(left(name, 20)) DESC);
+CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER touch BEFORE UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.touch();
+CREATE POLICY mine ON shop.orders USING (true);
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+CREATE COLLATION shop.german (provider = icu, locale = 'de-DE');
+CREATE TABLE shop.words (w text COLLATE shop.german PRIMARY KEY);
+INSERT INTO shop.words VALUES ('Ähre'), ('Zoo');
+";
+
+#[tokio::test]
+async fn a_healthy_database_has_no_finding() {
+    for (major, bin) in require::majors() {
+        let lab = Lab::with_programs(bin);
+        let server = lab.start_major(major).await;
+        server.fill("shop", HEALTHY).await;
+        for aspect in Aspect::ALL {
+            let examined = examined(&server, "shop", &check(aspect)).await.expect("examined");
+            assert!(examined.findings.is_empty(), "{major} {aspect:?}: {examined:?}");
+            assert!(examined.looked_at > 0, "{major} {aspect:?}: {examined:?}");
+            assert_eq!(judge(&check(aspect), &Ok(examined)).status, Status::Pass, "{major} {aspect:?}");
+        }
+        let left = "SELECT count(*) FROM pg_extension, pg_namespace WHERE extname = 'amcheck' OR nspname LIKE 'assay%'";
+        let left: i64 = connect(&server.instance, "shop").await.query_one(left, &[]).await.expect("count").get(0);
+        assert_eq!(left, 0, "amcheck is gone again");
+        server.instance.stop().await.expect("a clean end");
+    }
+}
+
+/// What is broken, by which aspect it is found, how bad it is, and what is said of it.
+const BROKEN: [(&str, Aspect, Weight, &str); 21] = [
+    (
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.customers_name'::regclass",
+        Aspect::Indexes,
+        Weight::Wrong,
+        "shop.customers_name: it is not valid: queries do not use it",
+    ),
+    (
+        "UPDATE pg_index SET indisready = false WHERE indexrelid = 'shop.customers_name'::regclass",
+        Aspect::Indexes,
+        Weight::Wrong,
+        "shop.customers_name: it is not ready",
+    ),
+    (
+        "CREATE INDEX parts_at ON ONLY shop.parts (at)",
+        Aspect::Indexes,
+        Weight::Doubtful,
+        "shop.parts_at: it is not valid: an index of a partition is missing",
+    ),
+    (
+        "ALTER TABLE shop.orders ADD CONSTRAINT later CHECK (id < 1000) NOT VALID",
+        Aspect::Constraints,
+        Weight::Doubtful,
+        "shop.orders.later: it is NOT VALID",
+    ),
+    (
+        "CREATE DOMAIN shop.d AS text; ALTER DOMAIN shop.d ADD CONSTRAINT short CHECK (length(VALUE) < 9) NOT VALID",
+        Aspect::Constraints,
+        Weight::Doubtful,
+        "shop.d.short: it is NOT VALID",
+    ),
+    (
+        "SET session_replication_role = replica; DELETE FROM shop.customers WHERE id = 7",
+        Aspect::ForeignKeys,
+        Weight::Wrong,
+        "shop.orders.customer_there: it does not hold in 1 row",
+    ),
+    (
+        "SET session_replication_role = replica; DELETE FROM shop.customers WHERE id = 7",
+        Aspect::ForeignKeys,
+        Weight::Wrong,
+        "shop.parts.parts_customer_fkey: it does not hold in 1 row",
+    ),
+    (
+        "SET session_replication_role = replica; UPDATE shop.orders SET city = 'none' WHERE id < 4",
+        Aspect::ForeignKeys,
+        Weight::Wrong,
+        "shop.orders.place_there: it does not hold in 3 rows",
+    ),
+    (
+        "SET session_replication_role = replica; UPDATE shop.orders SET city = NULL WHERE id < 3",
+        Aspect::ForeignKeys,
+        Weight::Wrong,
+        "shop.orders.place_there: it does not hold in 2 rows",
+    ),
+    (
+        "INSERT INTO shop.log VALUES (20, 'x'); ALTER TABLE shop.log ADD CONSTRAINT \"some thing\" FOREIGN KEY (n) REFERENCES shop.countdown NOT VALID",
+        Aspect::ForeignKeys,
+        Weight::Wrong,
+        "shop.log.some thing: it does not hold in 11 rows, which it may because it is NOT VALID",
+    ),
+    (
+        "SELECT setval('shop.orders_id_seq', 1)",
+        Aspect::Sequences,
+        Weight::Wrong,
+        "shop.orders.id: the next number of its sequence is taken",
+    ),
+    ("ALTER SEQUENCE shop.orders_id_seq RESTART", Aspect::Sequences, Weight::Wrong, "shop.orders.id: the next number"),
+    (
+        "ALTER TABLE shop.customers ALTER id RESTART WITH 50",
+        Aspect::Sequences,
+        Weight::Wrong,
+        "shop.customers.id: the next number",
+    ),
+    ("INSERT INTO shop.orders (id) VALUES (900)", Aspect::Sequences, Weight::Doubtful, "shop.orders.id: its sequence is behind"),
+    ("SELECT setval('shop.log_n_seq', 5)", Aspect::Sequences, Weight::Doubtful, "shop.log.n: its sequence is behind"),
+    ("SELECT setval('shop.down', 90)", Aspect::Sequences, Weight::Wrong, "shop.countdown.id: the next number"),
+    ("ALTER TABLE shop.orders DISABLE TRIGGER touch", Aspect::Triggers, Weight::Note, "shop.orders.touch: it is disabled"),
+    (
+        "ALTER TABLE shop.orders DISABLE TRIGGER ALL",
+        Aspect::Triggers,
+        Weight::Doubtful,
+        "shop.orders.customer_there: the trigger that enforces it is disabled",
+    ),
+    (
+        "DROP POLICY mine ON shop.orders",
+        Aspect::RowSecurity,
+        Weight::Note,
+        "shop.orders: its row security is on and it has no policy",
+    ),
+    (
+        "ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY",
+        Aspect::RowSecurity,
+        Weight::Doubtful,
+        "shop.orders: it has policies and its row security is off",
+    ),
+    (
+        "UPDATE pg_collation SET collversion = '1' WHERE collname = 'german'",
+        Aspect::Collations,
+        Weight::Doubtful,
+        "shop.german: it was made with version 1 of its library",
+    ),
+];
+
+#[tokio::test]
+async fn each_broken_thing_is_found_by_name() {
+    for (major, bin) in require::majors() {
+        let lab = Lab::with_programs(bin);
+        let server = lab.start_major(major).await;
+        server.fill("healthy", HEALTHY).await;
+        for (number, (sql, aspect, weight, said)) in BROKEN.iter().enumerate() {
+            let postgres = connect(&server.instance, "postgres").await;
+            let database = format!("broken{number}");
+            postgres.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE healthy")).await.expect("a copy");
+            connect(&server.instance, &database).await.batch_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+            let examined = examined(&server, &database, &check(*aspect)).await.expect("examined");
+            let found = examined.findings.iter().find(|f| format!("{}: {}", f.name, f.what).starts_with(said));
+            let found = found.unwrap_or_else(|| panic!("{major}: {sql}: no `{said}` in {examined:?}"));
+            assert_eq!(found.weight, *weight, "{major}: {sql}: {examined:?}");
+        }
+        server.instance.stop().await.expect("a clean end");
+    }
+}
+
+#[tokio::test]
+async fn damaged_relations_are_found_by_amcheck() {
+    for (major, bin) in require::majors() {
+        let lab = Lab::with_programs(bin);
+        let server = lab.start_major(major).await;
+        server.fill("shop", HEALTHY).await;
+        let healthy = outcome(&server, "shop", Aspect::Amcheck).await;
+        assert_eq!(healthy.status, Status::Pass, "{major}: {healthy:?}");
+
+        // Rows that the server did not enter into the index, and rows that are older than any can be.
+        let ready = |ready| format!("UPDATE pg_index SET indisready = {ready} WHERE indexrelid = 'shop.words_pkey'::regclass");
+        let client = connect(&server.instance, "shop").await;
+        for sql in [
+            &ready(false),
+            "INSERT INTO shop.words VALUES ('lost')",
+            &ready(true),
+            "UPDATE pg_class SET relfrozenxid = txid_current()::text::xid WHERE oid = 'shop.countdown'::regclass",
+        ] {
+            client.batch_execute(sql).await.expect(sql);
+        }
+        for amcheck in [Amcheck::Auto, Amcheck::Full] {
+            let check = IntegrityCheck { amcheck, ..check(Aspect::Amcheck) };
+            let damaged = judge(&check, &examined(&server, "shop", &check).await);
+            assert_eq!(damaged.status, Status::Fail, "{major} {amcheck:?}: {damaged:?}");
+            let named = |name: &str| damaged.evidence.iter().any(|line| line.starts_with(name));
+            assert!(named("shop.words_pkey: heap tuple"), "{major} {amcheck:?}: {damaged:?}");
+            assert!(major < 14 || named("shop.countdown: 10 places damaged, block 0: xmin"), "{major} {amcheck:?}: {damaged:?}");
+        }
+        server.instance.stop().await.expect("a clean end");
+    }
+}
+
+#[tokio::test]
+async fn names_leave_things_out_and_time_ends_a_look() {
+    if require::postgres().is_none() {
+        return;
+    }
+    let lab = Lab::new();
+    let server = lab.start().await;
+    server.fill("shop", HEALTHY).await;
+    let client = connect(&server.instance, "shop").await;
+    client
+        .batch_execute("SET session_replication_role = replica; DELETE FROM shop.customers WHERE id = 7")
+        .await
+        .expect("broken");
+    let globs = |texts: &[&str]| texts.iter().map(|text| globset::Glob::new(text).expect("a glob").compile_matcher()).collect();
+    let filter = Filter { only: globs(&["shop.orders.*"]), skip: globs(&["*.place_there"]) };
+    let found = examined(&server, "shop", &IntegrityCheck { filter, ..check(Aspect::ForeignKeys) }).await.expect("examined");
+    let names: Vec<&str> = found.findings.iter().map(|f| f.name.as_str()).collect();
+    assert_eq!((found.looked_at, names), (1, vec!["shop.orders.customer_there"]));
+
+    // What it waits for is never let go.
+    client.batch_execute("BEGIN; LOCK TABLE shop.customers").await.expect("a lock");
+    let hasty = IntegrityCheck { timeout: Some(Duration::from_millis(200)), ..check(Aspect::ForeignKeys) };
+    let error = examined(&server, "shop", &hasty).await.expect_err("too slow");
+    assert_eq!(error.message, "looking at foreign keys took longer than 200ms");
+}
+
+#[tokio::test]
+async fn the_rich_database_is_whole_but_for_what_its_owner_did() {
+    for (major, bin) in rich_majors() {
+        let lab = Lab::with_programs(bin);
+        let proof = rich(major, &lab).await;
+        let mut told = Vec::new();
+        for aspect in Aspect::ALL {
+            let check = check(aspect);
+            let outcome = judge(&check, &subject().examine(&proof.restored, Some(&proof.instance), &check).await);
+            told.push((outcome.check, outcome.status, outcome.evidence));
+        }
+        let odd: Vec<_> = told.iter().filter(|(_, status, evidence)| *status != Status::Pass || !evidence.is_empty()).collect();
+        let names: Vec<&str> = odd.iter().map(|(name, ..)| name.as_str()).collect();
+        assert_eq!(names, ["integrity constraints", "integrity triggers"], "{major}: {odd:#?}");
+        assert!(odd[0].2[0].starts_with("shop.bookings.not_checked_yet: it is NOT VALID"), "{major}: {odd:#?}");
+        assert_eq!((odd[0].1, odd[1].1), (Status::Warn, Status::Pass), "{major}: {odd:#?}");
+        proof.instance.stop().await.expect("a clean end");
+    }
+}
+
+async fn shape(proof: &Proof) -> Shape {
+    subject().shape(&proof.restored, Some(&proof.instance)).await.expect("a shape")
+}
+
+#[tokio::test]
+async fn a_dump_has_one_shape_on_every_major() {
+    let majors = rich_majors();
+    let Some((oldest, bin)) = majors.first() else { return };
+    let dump = fixture(&format!("rich-{oldest}-custom.dump"));
+    let reference = shape(&rich(*oldest, &Lab::with_programs(bin.clone())).await).await;
+    assert!(reference.0.len() > 150, "{}", reference.to_file());
+    let read = Shape::parse(&reference.to_file()).expect("a reference");
+    let changed = reference.0.iter().zip(&read.0).find(|(written, read)| written != read);
+    assert!(read == reference, "written and read otherwise: {changed:#?}");
+    for (major, bin) in &majors[1..] {
+        let lab = Lab::with_programs(bin.clone());
+        let server = lab.start_major(*major).await;
+        let file = server.room.path().join("rich.dump");
+        std::fs::write(&file, &dump).expect("written");
+        let roles = include_str!("../fixtures/postgres/roles.sql");
+        connect(&server.instance, "postgres").await.batch_execute(roles).await.expect("roles");
+        server.shell(&format!("createdb -T template0 rich && pg_restore -d rich {}", file.display()));
+        let newer = subject().shape(&restored("rich"), Some(&server.instance)).await.expect("a shape");
+        let differences: Vec<String> = compare(&reference, &newer).iter().map(ToString::to_string).collect();
+        assert!(differences.is_empty(), "{oldest} and {major}: {differences:#?}");
+        server.instance.stop().await.expect("a clean end");
+    }
+}
