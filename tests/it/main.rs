@@ -12,6 +12,8 @@ mod junit;
 mod lab;
 mod pgshape;
 mod postgres;
+#[cfg(feature = "demo")]
+mod reference;
 mod require;
 mod runtime;
 #[cfg(feature = "demo")]

@@ -227,109 +227,43 @@ async fn a_healthy_database_has_no_finding() {
     }
 }
 
-/// What is broken, by which aspect it is found, how bad it is, and what is said of it.
-const BROKEN: [(&str, Aspect, Weight, &str); 21] = [
-    (
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.customers_name'::regclass",
-        Aspect::Indexes,
-        Weight::Wrong,
-        "shop.customers_name: it is not valid: queries do not use it",
-    ),
-    (
-        "UPDATE pg_index SET indisready = false WHERE indexrelid = 'shop.customers_name'::regclass",
-        Aspect::Indexes,
-        Weight::Wrong,
-        "shop.customers_name: it is not ready",
-    ),
-    (
-        "CREATE INDEX parts_at ON ONLY shop.parts (at)",
-        Aspect::Indexes,
-        Weight::Doubtful,
-        "shop.parts_at: it is not valid: an index of a partition is missing",
-    ),
-    (
-        "ALTER TABLE shop.orders ADD CONSTRAINT later CHECK (id < 1000) NOT VALID",
-        Aspect::Constraints,
-        Weight::Doubtful,
-        "shop.orders.later: it is NOT VALID",
-    ),
-    (
-        "CREATE DOMAIN shop.d AS text; ALTER DOMAIN shop.d ADD CONSTRAINT short CHECK (length(VALUE) < 9) NOT VALID",
-        Aspect::Constraints,
-        Weight::Doubtful,
-        "shop.d.short: it is NOT VALID",
-    ),
-    (
-        "SET session_replication_role = replica; DELETE FROM shop.customers WHERE id = 7",
-        Aspect::ForeignKeys,
-        Weight::Wrong,
-        "shop.orders.customer_there: it does not hold in 1 row",
-    ),
-    (
-        "SET session_replication_role = replica; DELETE FROM shop.customers WHERE id = 7",
-        Aspect::ForeignKeys,
-        Weight::Wrong,
-        "shop.parts.parts_customer_fkey: it does not hold in 1 row",
-    ),
-    (
-        "SET session_replication_role = replica; UPDATE shop.orders SET city = 'none' WHERE id < 4",
-        Aspect::ForeignKeys,
-        Weight::Wrong,
-        "shop.orders.place_there: it does not hold in 3 rows",
-    ),
-    (
-        "SET session_replication_role = replica; UPDATE shop.orders SET city = NULL WHERE id < 3",
-        Aspect::ForeignKeys,
-        Weight::Wrong,
-        "shop.orders.place_there: it does not hold in 2 rows",
-    ),
-    (
-        "INSERT INTO shop.log VALUES (20, 'x'); ALTER TABLE shop.log ADD CONSTRAINT \"some thing\" FOREIGN KEY (n) REFERENCES shop.countdown NOT VALID",
-        Aspect::ForeignKeys,
-        Weight::Wrong,
-        "shop.log.some thing: it does not hold in 11 rows, which it may because it is NOT VALID",
-    ),
-    (
-        "SELECT setval('shop.orders_id_seq', 1)",
-        Aspect::Sequences,
-        Weight::Wrong,
-        "shop.orders.id: the next number of its sequence is taken",
-    ),
-    ("ALTER SEQUENCE shop.orders_id_seq RESTART", Aspect::Sequences, Weight::Wrong, "shop.orders.id: the next number"),
-    (
-        "ALTER TABLE shop.customers ALTER id RESTART WITH 50",
-        Aspect::Sequences,
-        Weight::Wrong,
-        "shop.customers.id: the next number",
-    ),
-    ("INSERT INTO shop.orders (id) VALUES (900)", Aspect::Sequences, Weight::Doubtful, "shop.orders.id: its sequence is behind"),
-    ("SELECT setval('shop.log_n_seq', 5)", Aspect::Sequences, Weight::Doubtful, "shop.log.n: its sequence is behind"),
-    ("SELECT setval('shop.down', 90)", Aspect::Sequences, Weight::Wrong, "shop.countdown.id: the next number"),
-    ("ALTER TABLE shop.orders DISABLE TRIGGER touch", Aspect::Triggers, Weight::Note, "shop.orders.touch: it is disabled"),
-    (
-        "ALTER TABLE shop.orders DISABLE TRIGGER ALL",
-        Aspect::Triggers,
-        Weight::Doubtful,
-        "shop.orders.customer_there: the trigger that enforces it is disabled",
-    ),
-    (
-        "DROP POLICY mine ON shop.orders",
-        Aspect::RowSecurity,
-        Weight::Note,
-        "shop.orders: its row security is on and it has no policy",
-    ),
-    (
-        "ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY",
-        Aspect::RowSecurity,
-        Weight::Doubtful,
-        "shop.orders: it has policies and its row security is off",
-    ),
-    (
-        "UPDATE pg_collation SET collversion = '1' WHERE collname = 'german'",
-        Aspect::Collations,
-        Weight::Doubtful,
-        "shop.german: it was made with version 1 of its library",
-    ),
+/// What is broken, in which of three copies, by which aspect it is found, how bad it is, and what is said of it.
+#[rustfmt::skip]
+const BROKEN: [(usize, &str, Aspect, Weight, &str); 21] = [
+    (0, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.customers_name'::regclass",
+        Aspect::Indexes, Weight::Wrong, "shop.customers_name: it is not valid: queries do not use it"),
+    (1, "UPDATE pg_index SET indisready = false WHERE indexrelid = 'shop.customers_name'::regclass",
+        Aspect::Indexes, Weight::Wrong, "shop.customers_name: it is not ready"),
+    (0, "CREATE INDEX parts_at ON ONLY shop.parts (at)",
+        Aspect::Indexes, Weight::Doubtful, "shop.parts_at: it is not valid: an index of a partition is missing"),
+    (0, "ALTER TABLE shop.orders ADD CONSTRAINT later CHECK (id < 1000) NOT VALID",
+        Aspect::Constraints, Weight::Doubtful, "shop.orders.later: it is NOT VALID"),
+    (1, "CREATE DOMAIN shop.d AS text; ALTER DOMAIN shop.d ADD CONSTRAINT short CHECK (length(VALUE) < 9) NOT VALID",
+        Aspect::Constraints, Weight::Doubtful, "shop.d.short: it is NOT VALID"),
+    (0, "SET session_replication_role = replica; DELETE FROM shop.customers WHERE id = 7",
+        Aspect::ForeignKeys, Weight::Wrong, "shop.orders.customer_there: it does not hold in 1 row"),
+    (0, "", Aspect::ForeignKeys, Weight::Wrong, "shop.parts.parts_customer_fkey: it does not hold in 1 row"),
+    (1, "SET session_replication_role = replica; UPDATE shop.orders SET city = 'none' WHERE id < 4",
+        Aspect::ForeignKeys, Weight::Wrong, "shop.orders.place_there: it does not hold in 3 rows"),
+    (2, "SET session_replication_role = replica; UPDATE shop.orders SET city = NULL WHERE id < 3",
+        Aspect::ForeignKeys, Weight::Wrong, "shop.orders.place_there: it does not hold in 2 rows"),
+    (2, "INSERT INTO shop.log VALUES (20, 'x');
+        ALTER TABLE shop.log ADD CONSTRAINT \"some thing\" FOREIGN KEY (n) REFERENCES shop.countdown NOT VALID",
+        Aspect::ForeignKeys, Weight::Wrong, "shop.log.some thing: it does not hold in 11 rows, which it may because it is NOT VALID"),
+    (0, "SELECT setval('shop.orders_id_seq', 1)", Aspect::Sequences, Weight::Wrong, "shop.orders.id: the next number of its sequence is taken"),
+    (1, "ALTER SEQUENCE shop.orders_id_seq RESTART", Aspect::Sequences, Weight::Wrong, "shop.orders.id: the next number"),
+    (2, "ALTER TABLE shop.customers ALTER id RESTART WITH 50", Aspect::Sequences, Weight::Wrong, "shop.customers.id: the next number"),
+    (2, "INSERT INTO shop.orders (id) VALUES (900)", Aspect::Sequences, Weight::Doubtful, "shop.orders.id: its sequence is behind"),
+    (0, "SELECT setval('shop.log_n_seq', 5)", Aspect::Sequences, Weight::Doubtful, "shop.log.n: its sequence is behind"),
+    (1, "SELECT setval('shop.down', 90)", Aspect::Sequences, Weight::Wrong, "shop.countdown.id: the next number"),
+    (0, "ALTER TABLE shop.orders DISABLE TRIGGER touch", Aspect::Triggers, Weight::Note, "shop.orders.touch: it is disabled"),
+    (1, "ALTER TABLE shop.orders DISABLE TRIGGER ALL",
+        Aspect::Triggers, Weight::Doubtful, "shop.orders.customer_there: the trigger that enforces it is disabled"),
+    (0, "DROP POLICY mine ON shop.orders", Aspect::RowSecurity, Weight::Note, "shop.orders: its row security is on and it has no policy"),
+    (1, "ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY",
+        Aspect::RowSecurity, Weight::Doubtful, "shop.orders: it has policies and its row security is off"),
+    (0, "UPDATE pg_collation SET collversion = '1' WHERE collname = 'german'",
+        Aspect::Collations, Weight::Doubtful, "shop.german: it was made with version 1 of its library"),
 ];
 
 #[tokio::test]
@@ -337,16 +271,19 @@ async fn each_broken_thing_is_found_by_name() {
     for (major, bin) in require::majors() {
         let lab = Lab::with_programs(bin);
         let server = lab.start_major(major).await;
-        server.fill("healthy", HEALTHY).await;
-        for (number, (sql, aspect, weight, said)) in BROKEN.iter().enumerate() {
-            let postgres = connect(&server.instance, "postgres").await;
-            let database = format!("broken{number}");
-            postgres.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE healthy")).await.expect("a copy");
-            connect(&server.instance, &database).await.batch_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
-            let examined = examined(&server, &database, &check(*aspect)).await.expect("examined");
-            let found = examined.findings.iter().find(|f| format!("{}: {}", f.name, f.what).starts_with(said));
-            let found = found.unwrap_or_else(|| panic!("{major}: {sql}: no `{said}` in {examined:?}"));
-            assert_eq!(found.weight, *weight, "{major}: {sql}: {examined:?}");
+        for copy in 0..3 {
+            let database = format!("broken{copy}");
+            server.fill(&database, HEALTHY).await;
+            let broken: Vec<_> = BROKEN.iter().filter(|(of, ..)| *of == copy).collect();
+            for (_, sql, ..) in &broken {
+                connect(&server.instance, &database).await.batch_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+            }
+            for (_, sql, aspect, weight, said) in broken {
+                let examined = examined(&server, &database, &check(*aspect)).await.expect("examined");
+                let found = examined.findings.iter().find(|f| format!("{}: {}", f.name, f.what).starts_with(said));
+                let found = found.unwrap_or_else(|| panic!("{major}: {sql}: no `{said}` in {examined:?}"));
+                assert_eq!(found.weight, *weight, "{major}: {sql}: {examined:?}");
+            }
         }
         server.instance.stop().await.expect("a clean end");
     }
@@ -457,4 +394,61 @@ async fn a_dump_has_one_shape_on_every_major() {
         assert!(differences.is_empty(), "{oldest} and {major}: {differences:#?}");
         server.instance.stop().await.expect("a clean end");
     }
+}
+
+/// What changes the shape, and the difference that must be told, in the order in which they are done.
+#[rustfmt::skip]
+const CHANGES: [(&str, &str); 27] = [
+    ("CREATE SCHEMA more", "added: schema more"),
+    ("CREATE EXTENSION citext SCHEMA more", "added: extension citext: in more"),
+    ("CREATE TYPE shop.mood AS ENUM ('good')", "added: type shop.mood: enum ('good')"),
+    ("ALTER TYPE shop.mood ADD VALUE 'bad'", "changed: type shop.mood: enum ('good') -> enum ('good', 'bad')"),
+    ("ALTER COLLATION shop.german RENAME TO deutsch", "missing: collation shop.german: icu, locale de-DE"),
+    ("CREATE DOMAIN shop.share AS numeric(3,2) CHECK (VALUE <= 1)", "added: domain shop.share: numeric(3,2), share_check CHECK ((VALUE <= (1)::numeric))"),
+    ("ALTER SEQUENCE shop.down CACHE 7", "changed: sequence shop.down: "),
+    ("ALTER TABLE shop.log SET UNLOGGED", "changed: table shop.log: ordinary -> ordinary, unlogged"),
+    ("ALTER TABLE shop.log ALTER what TYPE varchar(9)", "changed: column shop.log.what: text -> character varying(9)"),
+    ("ALTER TABLE shop.log ALTER what SET NOT NULL", "changed: column shop.log.what: character varying(9) -> character varying(9), not null"),
+    ("ALTER TABLE shop.log ALTER what SET DEFAULT 'y'", "changed: column shop.log.what: character varying(9), not null -> character varying(9), not null, default 'y'"),
+    ("ALTER TABLE shop.log ADD twice bigint GENERATED ALWAYS AS (n * 2) STORED", "added: column shop.log.twice: bigint, stored as (n * 2)"),
+    ("ALTER TABLE shop.log DROP n CASCADE; ALTER TABLE shop.log ADD n bigint", "changed: order of the columns of shop.log: n, what -> what, n"),
+    ("ALTER TABLE shop.orders ALTER CONSTRAINT customer_there DEFERRABLE", "changed: constraint shop.orders.customer_there: "),
+    ("ALTER TABLE shop.orders DROP CONSTRAINT positive", "missing: constraint shop.orders.positive: CHECK ((id > 0))"),
+    ("DROP INDEX shop.customers_name; CREATE INDEX customers_name ON shop.customers (name)", "changed: index shop.customers_name: CREATE INDEX customers_name ON shop.customers USING btree ("),
+    ("CREATE VIEW shop.names AS SELECT id, name FROM shop.customers WHERE id < 10", "added: view shop.names: reads shop.customers.id shop.customers.name, SELECT id, name FROM customers WHERE (id < 10)"),
+    ("CREATE OR REPLACE VIEW shop.names AS SELECT id, name FROM shop.customers WHERE id < 11", "changed: view shop.names: "),
+    ("CREATE MATERIALIZED VIEW shop.many AS SELECT count(*) FROM shop.names", "added: materialized-view shop.many: "),
+    ("CREATE OR REPLACE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$", "changed: function shop.touch(): "),
+    ("ALTER FUNCTION shop.touch() SECURITY DEFINER", "changed: function shop.touch(): "),
+    ("ALTER TABLE shop.orders DISABLE TRIGGER touch", "changed: trigger shop.orders.touch: "),
+    ("ALTER POLICY mine ON shop.orders USING (false)", "changed: policy shop.orders.mine: permissive, for all, to public, using true -> permissive, for all, to public, using false"),
+    ("ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY", "changed: table shop.orders: ordinary, row security -> ordinary"),
+    ("CREATE RULE keep AS ON DELETE TO shop.log DO INSTEAD NOTHING", "added: rule shop.log.keep: "),
+    ("ALTER TABLE shop.parts DETACH PARTITION shop.parts_2026", "changed: table shop.parts_2026: partition of shop.parts, FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') -> ordinary"),
+    ("CREATE STATISTICS shop.stats (dependencies) ON country, city FROM shop.customers", "added: statistics shop.stats: "),
+];
+
+#[tokio::test]
+async fn every_change_of_the_shape_is_told() {
+    if require::postgres().is_none() {
+        return;
+    }
+    let lab = Lab::new();
+    let server = lab.start().await;
+    server.fill("shop", HEALTHY).await;
+    let shape = async || subject().shape(&restored("shop"), Some(&server.instance)).await.expect("a shape");
+    let mut before = shape().await;
+    for (sql, said) in CHANGES {
+        connect(&server.instance, "shop").await.batch_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        let after = shape().await;
+        let told: Vec<String> = compare(&before, &after).iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|line| line.starts_with(said)), "{sql}: no `{said}` in {told:#?}");
+        before = after;
+    }
+    let server_two = connect(&server.instance, "shop").await;
+    server_two
+        .batch_execute("UPDATE shop.customers SET name = 'x'; INSERT INTO shop.countdown DEFAULT VALUES")
+        .await
+        .expect("rows");
+    assert_eq!(compare(&before, &shape().await), [], "rows are no shape");
 }
