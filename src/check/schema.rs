@@ -204,7 +204,7 @@ fn columns(shape: &Shape) -> BTreeMap<&str, Vec<&str>> {
 
 /// `schema.table` and `column`, where quoted names may have dots in them.
 fn split_last(name: &str) -> Option<(&str, &str)> {
-    let at = name.match_indices('.').map(|(at, _)| at).filter(|at| name[..*at].matches('"').count().is_multiple_of(2)).last()?;
+    let at = name.rmatch_indices('.').map(|(at, _)| at).find(|at| name[..*at].matches('"').count().is_multiple_of(2))?;
     Some((&name[..at], &name[at + 1..]))
 }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use std::path::PathBuf;
 
 /// Options of `assay run`.
+#[expect(clippy::struct_excessive_bools, reason = "they are the switches that people type")]
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = "Examples:\n  \
     assay run                            every scenario of scenarios/\n  \

@@ -10,6 +10,7 @@ mod golden;
 mod hostile;
 mod junit;
 mod lab;
+mod pginventory;
 mod pgshape;
 mod postgres;
 #[cfg(feature = "demo")]

@@ -83,7 +83,7 @@ async fn a_reference_is_written_reviewed_and_kept_to() {
     let server = lab.start().await;
     let reference = stage.path().join("scenarios/shop.schema");
     let schema = |more: &str| {
-        stage.scenario("shop", &format!("postgres: {{}}\nchecks:\n  - schema: {{ reference: shop.schema{more} }}\n"))
+        stage.scenario("shop", &format!("postgres: {{}}\nchecks:\n  - schema: {{ reference: shop.schema{more} }}\n"));
     };
     schema("");
     artifact(&stage, &server, "first", "").await;

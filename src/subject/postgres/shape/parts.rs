@@ -74,7 +74,7 @@ SELECT * FROM (
       (SELECT CASE WHEN c.relispartition THEN 'partition of ' ELSE 'inherits ' END || string_agg(inhparent::regclass::text, ', ' ORDER BY inhseqno) FROM pg_inherits WHERE inhrelid = c.oid),
       pg_get_expr(relpartbound, c.oid), CASE WHEN reloftype <> 0 THEN 'of ' || format_type(reloftype, NULL) END,
       'with (' || array_to_string(reloptions, ', ') || ')',
-      CASE relreplident WHEN 'f' THEN 'replica identity full' WHEN 'n' THEN 'replica identity nothing' WHEN 'i' THEN 'replica identity by index' END,
+      CASE WHEN relkind IN ('v', 'm', 'f') THEN NULL WHEN relreplident = 'f' THEN 'replica identity full' WHEN relreplident = 'n' THEN 'replica identity nothing' WHEN relreplident = 'i' THEN 'replica identity by index' END,
       CASE WHEN relrowsecurity THEN 'row security' END, CASE WHEN relforcerowsecurity THEN 'row security for its owner' END,
       (SELECT 'reads ' || string_agg(DISTINCT d.refobjid::regclass || coalesce('.' || quote_ident(attname), ''), ' ') FROM pg_rewrite r
        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
