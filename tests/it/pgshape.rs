@@ -290,7 +290,7 @@ const CHANGES: [(&str, &str); 27] = [
     ("ALTER POLICY mine ON shop.orders USING (false)", "changed: policy shop.orders.mine: permissive, for all, to public, using true -> permissive, for all, to public, using false"),
     ("ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY", "changed: table shop.orders: ordinary, row security -> ordinary"),
     ("CREATE RULE keep AS ON DELETE TO shop.log DO INSTEAD NOTHING", "added: rule shop.log.keep: "),
-    ("ALTER TABLE shop.parts DETACH PARTITION shop.parts_2026", "changed: table shop.parts_2026: partition of shop.parts, FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') -> ordinary"),
+    ("ALTER TABLE shop.parts DETACH PARTITION shop.parts_2026", "changed: table shop.parts_2026: ordinary, partition of shop.parts, FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') -> ordinary"),
     ("CREATE STATISTICS shop.stats (dependencies) ON country, city FROM shop.customers", "added: statistics shop.stats: "),
 ];
 
