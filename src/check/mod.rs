@@ -5,9 +5,11 @@ pub mod cadence;
 pub mod count;
 pub mod expect;
 pub mod fresh;
+pub mod integrity;
 pub mod objectives;
 pub mod restored;
 pub mod retention;
+pub mod schema;
 pub mod size;
 pub mod sql;
 

@@ -84,6 +84,7 @@ fn run_context(
         secrets: cx.secrets.clone(),
         want,
         keep: args.keep,
+        write_reference: args.write_reference,
         stop,
         now: run.started,
         events,

@@ -6,6 +6,7 @@ pub mod one;
 pub mod progress;
 pub mod record;
 pub mod redact;
+pub mod reference;
 pub mod signals;
 
 use crate::runtime::local::{LocalRuntime, Scratch};
@@ -33,6 +34,8 @@ pub struct RunContext {
     pub want: Want,
     /// Whether restored instances are left running.
     pub keep: bool,
+    /// Whether the references of `schema` checks are written instead of compared.
+    pub write_reference: bool,
     /// Ends what is under way, through its teardown.
     pub stop: CancellationToken,
     /// The time that ages are measured from: the run's beginning.

@@ -9,13 +9,15 @@
 //! ends the way, never the run; teardown always runs, and its failure is a finding.
 
 use super::record::{Recorder, Stopped};
-use super::{Phase, RunContext};
+use super::{Phase, RunContext, reference};
 use crate::census::Census;
+use crate::check::schema::SchemaCheck;
 use crate::check::{self, Outcome, Status, objectives};
 use crate::error::Error;
 use crate::open::arrive::{self, Arriving, Order, Taken, arrive};
 use crate::open::unpack::unpack;
 use crate::report::evidence::{ArtifactRecord, InstanceRecord, KeptRecord, PayloadRecord, ScenarioRecord};
+use crate::run::event::Event;
 use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
 use crate::scenario::{Check, CheckKind, Scenario};
@@ -234,6 +236,7 @@ impl Way<'_> {
         record: &mut Recorder,
     ) -> Result<(), Stopped> {
         let outcomes = Mutex::new(Vec::new());
+        let mut not_tested = Vec::new();
         let checked = record
             .step(Phase::Check, None, async |_| {
                 for (name, check) in named_checks(self.scenario) {
@@ -242,6 +245,12 @@ impl Way<'_> {
                         CheckKind::Count(count) => check::count::judge(count, census),
                         CheckKind::Fresh(fresh) => check::fresh::judge(fresh, census, artifact.taken),
                         CheckKind::Sql(sql) => check::sql::judge(sql, self.subject.query(restored, instance, sql).await),
+                        CheckKind::Integrity(aspect) => {
+                            let examined = self.subject.examine(restored, instance, aspect).await;
+                            not_tested.extend(examined.iter().flat_map(|examined| examined.not_tested.iter().cloned()));
+                            check::integrity::judge(aspect, &examined)
+                        }
+                        CheckKind::Schema(schema) => self.schema(schema, restored, instance).await,
                     };
                     let seconds = Some(began.elapsed().as_secs_f64());
                     unpoisoned(&outcomes).push(Outcome { check: name, seconds, ..outcome });
@@ -250,10 +259,26 @@ impl Way<'_> {
             })
             .await;
         record.outcome(std::mem::take(&mut *unpoisoned(&outcomes)));
+        record.record.not_tested.extend(not_tested);
         if checked.is_ok() && record.record.depth == Depth::Restored {
             record.record.depth = Depth::Checked;
         }
         checked
+    }
+
+    /// Compares the restored shape with its reference, or writes it there.
+    async fn schema(&self, check: &SchemaCheck, restored: &Restored, instance: Option<&Instance>) -> Outcome {
+        let whole = restored.outcomes.iter().all(|o| matches!(o.status, Status::Pass | Status::Warn));
+        let shape = self.subject.shape(restored, instance).await;
+        let (outcome, notes) = match shape {
+            Ok(shape) if self.cx.write_reference => reference::write(check, &shape, whole),
+            Ok(shape) => (reference::judge(check, &shape), Vec::new()),
+            Err(error) => (Outcome::from_error(check::schema::NAME, error), Vec::new()),
+        };
+        for text in notes {
+            let _ = self.cx.events.send(Event::Note { text: format!("{}: {text}", self.scenario.name) });
+        }
+        outcome
     }
 
     /// Removes what was made, or keeps it when that was asked for and nobody interrupted.
@@ -307,7 +332,7 @@ fn judges_rpo(want: &Want) -> bool {
 fn wanted_time(check: &Check) -> Option<(String, String)> {
     match &check.kind {
         CheckKind::Fresh(fresh) => Some((fresh.group.clone(), fresh.field.clone())),
-        CheckKind::Count(_) | CheckKind::Sql(_) => None,
+        CheckKind::Count(_) | CheckKind::Sql(_) | CheckKind::Integrity(_) | CheckKind::Schema(_) => None,
     }
 }
 
@@ -318,6 +343,8 @@ fn named_checks(scenario: &Scenario) -> Vec<(String, &Check)> {
         CheckKind::Count(count) => check::count::name(count),
         CheckKind::Fresh(fresh) => check::fresh::name(fresh),
         CheckKind::Sql(sql) => check::sql::name(sql),
+        CheckKind::Integrity(aspect) => check::integrity::name(aspect),
+        CheckKind::Schema(_) => check::schema::NAME.to_owned(),
     };
     let unique = |check| {
         let name = name(check);

@@ -17,6 +17,8 @@ pub mod yaml;
 pub mod yaml_error;
 
 use crate::check::expect::Expect;
+use crate::check::integrity::IntegrityCheck;
+use crate::check::schema::SchemaCheck;
 use crate::open::Layer;
 use crate::secret::SecretRef;
 use crate::store::pattern::KeyPattern;
@@ -125,6 +127,10 @@ pub enum CheckKind {
     Fresh(FreshCheck),
     /// `sql: { query, expect }`.
     Sql(SqlCheck),
+    /// One aspect of `integrity: { amcheck, foreign_keys, only, skip, timeout }`.
+    Integrity(IntegrityCheck),
+    /// `schema: { reference, on_change }`.
+    Schema(SchemaCheck),
 }
 
 /// How many of something there must be.

@@ -5,6 +5,7 @@ mod checks;
 mod collect;
 mod open;
 mod settings;
+mod shape;
 
 pub use settings::{ResolvedSettings, Stores, default_scratch, settings};
 
@@ -78,7 +79,7 @@ fn document(
     let subject = one_subject(vec![postgres], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
-    let checks = checks::checks(spec.checks, around.source, collect);
+    let checks = checks::checks(spec.checks, around.source, around.folder, collect);
     let timeout = collect.duration(spec.timeout, "timeout").unwrap_or(around.timeout);
     let (subject, allow_empty) = subject?;
     Some(Scenario {

@@ -221,6 +221,10 @@ pub enum CheckSpec {
     Fresh(FreshSection),
     /// What a query must answer.
     Sql(SqlSection),
+    /// Whether a restored `PostgreSQL` database is whole inside.
+    Integrity(IntegritySection),
+    /// Whether a restored `PostgreSQL` database has the shape of a reviewed reference.
+    Schema(SchemaSection),
 }
 
 /// How many of something there must be: `min`, `max` or both.
@@ -266,4 +270,61 @@ pub struct SqlSection {
     /// The longest that the query may take.
     #[schemars(extend("default" = "60s"))]
     pub timeout: Field<Span>,
+}
+
+/// Whether a restored `PostgreSQL` database is whole inside: indexes, constraints, foreign keys, sequences, triggers, row security,
+/// collations and, by the extension `amcheck`, its pages. `{}` looks at everything.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Integrity")]
+pub struct IntegritySection {
+    /// How much of the extension `amcheck` is run: `auto` (pages, and every row in every index), `full` (also values stored out of line
+    /// and the levels of each index) or `off`.
+    #[schemars(extend("default" = "auto"))]
+    pub amcheck: Field<AmcheckSpec>,
+    /// Whether the rows of every foreign key are looked up in the table that it points to.
+    #[schemars(extend("default" = true))]
+    pub foreign_keys: Field<bool>,
+    /// Look only at things whose full name one of these globs matches, such as `shop.*`. A constraint or a trigger is
+    /// `schema.table.name`, an index `schema.name`, a sequence is named by its column.
+    pub only: Field<Vec<Field<String>>>,
+    /// Leave out things whose full name one of these globs matches.
+    pub skip: Field<Vec<Field<String>>>,
+    /// The longest that one of the parts (`amcheck`, foreign keys ...) may take; the scenario's own limit when left out.
+    pub timeout: Field<Span>,
+}
+
+/// How much of the extension `amcheck` is run.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename = "Amcheck")]
+pub enum AmcheckSpec {
+    /// Pages, and that every row is in every index.
+    Auto,
+    /// Nothing.
+    Off,
+    /// Also values stored out of line and the levels of each index.
+    Full,
+}
+
+/// Whether a restored `PostgreSQL` database has the shape of a reviewed reference: tables, columns, types, constraints, indexes,
+/// views, functions and the like. `assay run NAME --write-reference` writes the file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "SchemaCheck")]
+#[schemars(extend("required" = ["reference"]))]
+pub struct SchemaSection {
+    /// The reference file. A relative path starts at the folder of the scenario's file.
+    #[schemars(length(min = 1))]
+    pub reference: Field<String>,
+    /// What a difference is: `fail` or `warn`.
+    #[schemars(extend("default" = "fail"))]
+    pub on_change: Field<OnChangeSpec>,
+}
+
+/// What a difference is.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename = "OnChange")]
+pub enum OnChangeSpec {
+    /// A failure.
+    Fail,
+    /// A warning.
+    Warn,
 }

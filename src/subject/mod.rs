@@ -5,6 +5,8 @@ pub mod postgres;
 
 use crate::census::Census;
 use crate::check::Outcome;
+use crate::check::integrity::{Examined, IntegrityCheck};
+use crate::check::schema::Shape;
 use crate::error::{Error, Result};
 use crate::open::arrive::Stream;
 use crate::runtime::Recipe;
@@ -198,11 +200,32 @@ pub trait Subject: Send + Sync {
     /// Scenario: the query is wrong. Harness: it took too long.
     async fn query(&self, restored: &Restored, instance: Option<&Instance>, query: &SqlCheck) -> Result<Option<String>>;
 
+    /// Looks at one aspect of a restored database's inside.
+    ///
+    /// # Errors
+    /// Scenario: this subject has no such aspects. Harness: it could not be looked at, or took too long.
+    async fn examine(&self, _restored: &Restored, _instance: Option<&Instance>, _check: &IntegrityCheck) -> Result<Examined> {
+        Err(unknown_to(self.kind(), "integrity"))
+    }
+
+    /// Reads the shape of a restored database, for [`schema`](crate::check::schema).
+    ///
+    /// # Errors
+    /// Scenario: this subject has no shape. Harness: the server does not answer.
+    async fn shape(&self, _restored: &Restored, _instance: Option<&Instance>) -> Result<Shape> {
+        Err(unknown_to(self.kind(), "schema"))
+    }
+
     /// What this proof leaves open, for the report.
     fn not_tested(&self, facts: &Facts) -> Vec<String>;
 
     /// How a person connects to a kept instance.
     fn connect_hint(&self, restored: &Restored, instance: &Instance) -> String;
+}
+
+/// A check that looks into a database, asked of what is none.
+fn unknown_to(kind: &str, check: &str) -> Error {
+    Error::scenario(format!("there is no check `{check}` for `{kind}`")).hint("Leave it out of this scenario.")
 }
 
 /// The subject behind a scenario's key. One line per subject.

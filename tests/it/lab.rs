@@ -89,13 +89,28 @@ impl Lab {
         self
     }
 
+    /// The same with the programs of this folder beside those of the machine.
+    pub fn with_programs(bin: PathBuf) -> Self {
+        Self { runtime: runtime_with(vec![bin]), ..Self::new() }
+    }
+
     pub fn base(&self) -> &Path {
         self.base.path()
     }
 
     pub async fn start(&self) -> Server {
+        self.start_by(&*recipe()).await
+    }
+
+    /// A server of this major version.
+    pub async fn start_major(&self, major: u32) -> Server {
+        let subject = Postgres::new(PostgresSpec { version: Some(major), ..PostgresSpec::default() });
+        self.start_by(&*subject.recipe(&Facts::default()).expect("a server is needed")).await
+    }
+
+    async fn start_by(&self, recipe: &dyn Recipe) -> Server {
         let room = self.scratch.room("server").expect("room");
-        let instance = self.runtime.start(&*recipe(), room.path()).await.expect("a server");
+        let instance = self.runtime.start(recipe, room.path()).await.expect("a server");
         Server { instance, room }
     }
 

@@ -12,7 +12,11 @@ mod junit;
 mod lab;
 mod pgdump;
 mod pgscript;
+mod pginventory;
+mod pgshape;
 mod postgres;
+#[cfg(feature = "demo")]
+mod reference;
 mod require;
 mod runtime;
 #[cfg(feature = "demo")]

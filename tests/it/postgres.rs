@@ -37,7 +37,7 @@ fn assert_whole(census: &Census, format: &str) {
     ];
     assert_eq!(rows, expected, "{format}");
     for (kind, count) in [
-        ("constraints", 6),
+        ("constraints", 7),
         ("extensions", 0),
         ("functions", 1),
         ("indexes", 5),

@@ -30,6 +30,14 @@ pub fn postgres_of(major: u32) -> Option<PathBuf> {
     None
 }
 
+/// The majors that tests of more than one are run with, and the folders of their programs.
+///
+/// # Panics
+/// When one cannot be had and everything is required.
+pub fn majors() -> Vec<(u32, PathBuf)> {
+    [13, 15, 17, 18].into_iter().filter_map(|major| postgres_of(major).map(|bin| (major, bin))).collect()
+}
+
 /// Debian's folders: one per major version.
 fn newest_in(folder: &str) -> Option<PathBuf> {
     let versions = std::fs::read_dir(folder).ok()?.filter_map(|entry| {

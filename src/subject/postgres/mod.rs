@@ -8,6 +8,7 @@ pub mod extensions;
 mod folder;
 mod foreign;
 mod header;
+mod integrity;
 mod inventory;
 mod messages;
 mod packages;
@@ -16,11 +17,14 @@ pub(crate) mod recipe;
 mod restore;
 mod roles;
 mod scrub;
+mod shape;
 mod sql;
 mod survey;
 mod wire;
 
 use crate::census::Census;
+use crate::check::integrity::{Examined, IntegrityCheck};
+use crate::check::schema::Shape;
 use crate::error::Result;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
@@ -107,6 +111,14 @@ impl Subject for Postgres {
 
     async fn query(&self, restored: &Restored, instance: Option<&Instance>, query: &SqlCheck) -> Result<Option<String>> {
         query::query(&restored.databases, needed(instance)?, query).await
+    }
+
+    async fn examine(&self, restored: &Restored, instance: Option<&Instance>, check: &IntegrityCheck) -> Result<Examined> {
+        integrity::examine(&restored.databases, needed(instance)?, check).await
+    }
+
+    async fn shape(&self, restored: &Restored, instance: Option<&Instance>) -> Result<Shape> {
+        shape::shape(&restored.databases, needed(instance)?).await
     }
 
     fn not_tested(&self, _facts: &Facts) -> Vec<String> {
