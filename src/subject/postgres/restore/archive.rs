@@ -98,12 +98,12 @@ impl Archive {
 
     /// Whether it may name roles although owners and privileges are not restored. False alarms only cost time.
     fn may_name_roles(&self) -> bool {
-        let names = |desc: &str| ["POLICY", "USER MAPPING", "SCHEMA"].contains(&desc);
-        let named = |contents: &Contents| {
-            let mut entries = contents.entries.iter();
-            entries.any(|entry| names(&entry.desc) && (entry.desc != "SCHEMA" || entry.definition.contains("AUTHORIZATION")))
-        };
-        self.contents.as_ref().is_none_or(named)
+        let Some(contents) = &self.contents else { return true };
+        contents.entries.iter().any(|entry| match entry.desc.as_str() {
+            "POLICY" | "USER MAPPING" => true,
+            "SCHEMA" => entry.definition.contains("AUTHORIZATION"),
+            _ => false,
+        })
     }
 }
 
