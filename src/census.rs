@@ -33,6 +33,9 @@ pub struct Census {
     pub groups: Vec<Group>,
     /// What else is there, by kind (`indexes`, `sequences`, `extensions` ...), in the order of the kinds.
     pub inventory: Vec<Inventory>,
+    /// The parent of each partition by its full name, where the artifact tells it: the members of a whole tree may stand at its root.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partitions: BTreeMap<String, String>,
 }
 
 /// One counted group: a table, a collection, a record type.
@@ -94,6 +97,14 @@ pub fn compare(left: &Census, right: &Census) -> Vec<Difference> {
     differ.map(|(name, (left, right))| Difference { name: name.to_owned(), left, right }).collect()
 }
 
+impl Inventory {
+    /// Whether every member that was counted has its name here.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.members.len() as u64 == self.count
+    }
+}
+
 impl Census {
     /// All counted members together.
     #[must_use]
@@ -119,6 +130,12 @@ impl Census {
         }
         let group = self.group(of).map(|g| g.count);
         group.or_else(|| self.inventory.iter().find(|i| i.kind == of).map(|i| i.count))
+    }
+
+    /// Whether a kind of the inventory names this member.
+    #[must_use]
+    pub fn has_member(&self, kind: &str, name: &str) -> bool {
+        self.inventory.iter().any(|inventory| inventory.kind == kind && inventory.members.iter().any(|member| member == name))
     }
 
     /// Every name that [`Census::count_of`] knows, for "did you mean".
@@ -152,6 +169,7 @@ mod tests {
             counted_in: "rows".into(),
             groups: vec![group("public.messages", 40), group("public.users", 2)],
             inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()] }],
+            partitions: BTreeMap::new(),
         }
     }
 

@@ -98,6 +98,7 @@ fn census() -> Census {
         counted_in: "rows".into(),
         groups: vec![group("public.messages", 33_310, vec![newest]), group("public.users", 1257, Vec::new())],
         inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()] }],
+        partitions: std::collections::BTreeMap::new(),
     }
 }
 

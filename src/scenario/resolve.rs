@@ -3,6 +3,7 @@
 
 mod checks;
 mod collect;
+mod compare;
 mod open;
 mod settings;
 
@@ -75,7 +76,8 @@ fn document(
     let subject = one_subject(vec![postgres], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
-    let checks = checks::checks(spec.checks, around.source, collect);
+    let live = compare::live(spec.live, root, around.folder, collect);
+    let checks = checks::checks(spec.checks, around.source, live.is_there(), collect);
     let timeout = collect.duration(spec.timeout, "timeout").unwrap_or(around.timeout);
     let (subject, allow_empty) = subject?;
     Some(Scenario {
@@ -89,6 +91,7 @@ fn document(
         subject,
         objectives,
         checks,
+        live: live.value(),
         allow_empty,
         timeout,
     })

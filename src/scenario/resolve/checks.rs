@@ -1,6 +1,7 @@
 //! The checks of a scenario.
 
 use super::collect::Collector;
+use super::compare;
 use crate::check::expect::Expect;
 use crate::scenario::failure::split_advice;
 use crate::scenario::field::{Field, Spanned};
@@ -13,11 +14,11 @@ use std::time::Duration;
 /// For a query that sets no limit of its own.
 const SQL_TIMEOUT: Duration = Duration::from_mins(1);
 
-pub fn checks(field: Field<Vec<Field<CheckSpec>>>, source: &Source, collect: &mut Collector) -> Vec<Check> {
+pub fn checks(field: Field<Vec<Field<CheckSpec>>>, source: &Source, live: bool, collect: &mut Collector) -> Vec<Check> {
     let mut first: HashMap<String, Place> = HashMap::new();
     let mut checks = Vec::new();
     for Spanned { value, place } in field.value().unwrap_or_default().into_iter().filter_map(Field::given) {
-        let Some(kind) = resolve(value, place, collect) else { continue };
+        let Some(kind) = resolve(value, place, live, collect) else { continue };
         let label = label(&kind);
         if let Some(before) = first.get(&label) {
             let hint = format!(
@@ -38,14 +39,18 @@ fn label(kind: &CheckKind) -> String {
         CheckKind::Count(count) => format!("count {}", count.of),
         CheckKind::Fresh(fresh) => format!("fresh {}.{}", fresh.group, fresh.field),
         CheckKind::Sql(sql) => format!("sql {}", sql.name),
+        CheckKind::Matches(_) => "matches artifact".to_owned(),
+        CheckKind::Drift(drift) => crate::check::drift::name(drift),
     }
 }
 
-fn resolve(check: CheckSpec, place: Place, collect: &mut Collector) -> Option<CheckKind> {
+fn resolve(check: CheckSpec, place: Place, live: bool, collect: &mut Collector) -> Option<CheckKind> {
     match check {
         CheckSpec::Count(section) => count(section, place, collect).map(CheckKind::Count),
         CheckSpec::Fresh(section) => fresh(section, place, collect).map(CheckKind::Fresh),
         CheckSpec::Sql(section) => sql(section, place, collect).map(CheckKind::Sql),
+        CheckSpec::Matches(spec) => Some(CheckKind::Matches(compare::matches(spec, place, collect))),
+        CheckSpec::Drift(section) => compare::drift(section, place, live, collect).map(CheckKind::Drift),
     }
 }
 

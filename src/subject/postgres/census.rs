@@ -42,7 +42,9 @@ pub async fn census(database: &str, instance: &Instance, wanted: &Wanted) -> Res
         }));
         let mut groups: Vec<Group> = counted.await?.into_iter().flatten().collect();
         groups.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Census { vantage: Vantage::Restored, groups_are: "tables".into(), counted_in: "rows".into(), groups, inventory })
+        let (groups_are, counted_in) = ("tables".into(), "rows".into());
+        let partitions = std::collections::BTreeMap::new();
+        Ok(Census { vantage: Vantage::Restored, groups_are, counted_in, groups, inventory, partitions })
     };
     read.await.map_err(|e: tokio_postgres::Error| Error::harness(format!("cannot count the database: {}", client::message(&e))))
 }
