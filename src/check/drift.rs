@@ -51,8 +51,9 @@ pub fn judge(check: &DriftCheck, left: &Census, right: &Census, left_is: &str) -
 /// run is no trouble of the backup's. Without a lasting history every run says it again, and that should be seen.
 #[must_use]
 pub fn nothing_yet(check: &DriftCheck) -> Outcome {
-    Outcome::new(name(check), Status::Warn, "there is no good run in the history yet that this one could be compared with")
-        .hint("The next run is compared with this one, if this one is good. Where every run says this, the history does not last.")
+    Outcome::new(name(check), Status::Warn, "there is no good run in the history yet that this one could be compared with").hint(
+        "The next run is compared with this one, if this one is good. Where every run says this, the history does not last.",
+    )
 }
 
 fn group_names(census: &Census) -> BTreeSet<&str> {
@@ -116,7 +117,8 @@ impl Drift<'_> {
         }
         self.unreadable();
         let passed = format!("{} {counted_in} came back, {} {}", grouped(right), self.beside(left, right), self.left_is);
-        self.outcome(passed, &signed(left, right), self.expected())
+        let expected = allowed(self.usual());
+        self.outcome(passed, &signed(left, right), expected)
     }
 
     fn group(mut self, of: &str) -> Outcome {
@@ -135,7 +137,8 @@ impl Drift<'_> {
             self.beside(left, right),
             self.left_is
         );
-        self.outcome(passed, &signed(left, right), self.expected())
+        let expected = allowed(self.usual());
+        self.outcome(passed, &signed(left, right), expected)
     }
 
     /// A kind of the inventory: by names where both sides have them, else by counts.
@@ -151,7 +154,8 @@ impl Drift<'_> {
                 self.count(of, left.count, right.count, self.usual());
                 let beside = self.beside(left.count, right.count);
                 let passed = format!("{} {of} came back, {beside} {}", grouped(right.count), self.left_is);
-                self.outcome(passed, &signed(left.count, right.count), self.expected())
+                let expected = allowed(self.usual());
+                self.outcome(passed, &signed(left.count, right.count), expected)
             }
             (None, Some(_)) => Outcome::new(name(self.check), Status::Error, format!("{of} are not known of {}", self.left_is))
                 .hint("Compare `rows` or `tables`, or wait for the next good run."),
@@ -197,18 +201,13 @@ impl Drift<'_> {
     /// Groups that the live system does not show are not compared, and that is not green.
     fn unreadable(&mut self) {
         let members = self.left.inventory.iter().filter(|kind| kind.kind == UNREADABLE).flat_map(|kind| &kind.members);
-        let names: Vec<&str> =
-            members.map(String::as_str).filter(|group| !matches(&self.check.ignore, group)).collect();
+        let names: Vec<&str> = members.map(String::as_str).filter(|group| !matches(&self.check.ignore, group)).collect();
         if let Some(first) = names.first() {
             let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
             let text = format!("not compared, because its role may not read them all: {first}{more}");
             self.findings.push(Finding { status: Status::Warn, size: 0, text });
             self.told.extend(names.iter().map(|name| format!("{name} may not be read there")));
         }
-    }
-
-    fn expected(&self) -> Option<String> {
-        allowed(self.usual())
     }
 
     /// What all findings come to; the worst and largest one is the message.

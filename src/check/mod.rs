@@ -128,7 +128,7 @@ pub fn did_you_mean<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> St
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use crate::census::{Census, Group, Vantage};
 
     #[test]

@@ -43,6 +43,9 @@ pub struct RunRecord {
     /// The signal that stopped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<Signal>,
+    /// What could not be delivered: a history that cannot be written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undelivered: Vec<String>,
     /// The version of assay.
     pub assay: String,
     /// The machine's name.
@@ -180,8 +183,9 @@ pub struct Rejected {
 pub struct PayloadRecord {
     /// The layers that were opened, outermost first.
     pub layers: Vec<String>,
-    /// Bytes behind all layers.
-    pub size: u64,
+    /// Bytes behind all layers, once they were read to their end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// The format: `custom`, `plain`.
     pub format: String,
     /// What it says of itself.

@@ -20,6 +20,7 @@ pub fn evidence() -> Evidence {
         written: at("2026-11-21T06:30:07Z"),
         complete: true,
         stopped_by: None,
+        undelivered: Vec::new(),
         assay: "0.1.0".into(),
         host: "runner-1".into(),
     };
@@ -44,7 +45,7 @@ fn restored(name: &str, verdict: Verdict, depth: Depth, size: u64) -> ScenarioRe
         artifact: Some(artifact(name, size)),
         payload: Some(PayloadRecord {
             layers: vec!["gzip".into()],
-            size: size * 3,
+            size: Some(size * 3),
             format: "custom".into(),
             facts: vec![Fact { name: "dumped from".into(), value: "PostgreSQL 15.18".into() }],
         }),

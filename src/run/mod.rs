@@ -6,8 +6,10 @@ pub mod one;
 pub mod progress;
 pub mod record;
 pub mod redact;
+pub mod sides;
 pub mod signals;
 
+use crate::history::History;
 use crate::runtime::local::{LocalRuntime, Scratch};
 use crate::secret::Secrets;
 use crate::store::select::Want;
@@ -27,6 +29,8 @@ pub struct RunContext {
     pub scratch: Scratch,
     /// The most bytes that an opened artifact may take there.
     pub scratch_max: Option<u64>,
+    /// What is known of earlier runs.
+    pub history: History,
     /// Reads secrets and redacts them.
     pub secrets: Secrets,
     /// Which artifact is asked for.

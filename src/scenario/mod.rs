@@ -17,9 +17,7 @@ pub mod spec;
 pub mod yaml;
 pub mod yaml_error;
 
-pub use compare::{
-    Against, Counts, DriftCheck, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished,
-};
+pub use compare::{Against, Counts, DriftCheck, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished};
 
 use crate::check::expect::Expect;
 use crate::open::Layer;
@@ -88,12 +86,19 @@ pub struct ArtifactRule {
 }
 
 /// Two thresholds, each optional: worse than `warn` warns, worse than `fail` fails.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits<T> {
     /// Worse than this: a warning.
     pub warn: Option<T>,
     /// Worse than this: a failure.
     pub fail: Option<T>,
+}
+
+/// No limits.
+impl<T> Default for Limits<T> {
+    fn default() -> Self {
+        Self { warn: None, fail: None }
+    }
 }
 
 /// What is asked of the artifact's size.

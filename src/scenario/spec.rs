@@ -12,8 +12,8 @@ pub use compare::{
     ToleranceSection, VanishedSpec,
 };
 pub use settings::{
-    CredentialsSpec, HistorySpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec,
-    StoreSection, TimeoutsSpec,
+    CredentialsSpec, HistorySpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec,
+    SettingsSpec, StoreSection, TimeoutsSpec,
 };
 pub use values::{AutoOr, OneOrMany, SecretSpec};
 

@@ -31,9 +31,13 @@ impl Drift<'_> {
         if of == self.right.groups_are {
             self.unreadable();
         }
-        let passed =
-            if gone.is_empty() && new.is_empty() { format!("the same {} {of} as in {}", grouped(right.len() as u64), self.left_is) } else { said };
-        let measured = format!("{} gone, {} new ({})", gone.len(), new.len(), shown(share(count(&gone) + count(&new), left.len() as u64)));
+        let passed = if gone.is_empty() && new.is_empty() {
+            format!("the same {} {of} as in {}", grouped(right.len() as u64), self.left_is)
+        } else {
+            said
+        };
+        let measured =
+            format!("{} gone, {} new ({})", gone.len(), new.len(), shown(share(count(&gone) + count(&new), left.len() as u64)));
         let expected = match self.check.tolerances {
             Some(tolerances) => allowed(tolerances),
             None => vanished(self.check.vanished).map(|_| "none gone".to_owned()),

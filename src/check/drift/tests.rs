@@ -44,7 +44,8 @@ fn without_tolerances_a_drop_is_judged_and_growth_is_not() {
 #[test]
 fn the_live_system_moves_both_ways() {
     let rows = check(Against::Live, "rows");
-    for (right, status) in [(102, Status::Pass), (103, Status::Warn), (97, Status::Warn), (111, Status::Fail), (89, Status::Fail)] {
+    for (right, status) in [(102, Status::Pass), (103, Status::Warn), (97, Status::Warn), (111, Status::Fail), (89, Status::Fail)]
+    {
         assert_eq!(judge(&rows, &census(&[("a.b", 100)]), &census(&[("a.b", right)]), "it").status, status, "{right}");
     }
 }
@@ -151,7 +152,12 @@ fn what_one_side_cannot_count_is_not_compared_and_not_green() {
     let left = Census { inventory: Vec::new(), ..left };
     let mut right = with(UNCOUNTED, &["a.foreign"]);
     right.groups[0].count = 100;
-    let outcome = judge(&rows, &Census { groups: [left.groups.clone(), census(&[("a.foreign", 3)]).groups].concat(), ..left }, &right, "it");
+    let outcome = judge(
+        &rows,
+        &Census { groups: [left.groups.clone(), census(&[("a.foreign", 3)]).groups].concat(), ..left },
+        &right,
+        "it",
+    );
     assert_eq!(outcome.status, Status::Pass, "{}", outcome.message);
 }
 

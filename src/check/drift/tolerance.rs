@@ -7,10 +7,7 @@ use crate::units::Percent;
 /// What holds for counts where a check names no tolerance. The last good run is of another day: what is gone matters, what is new
 /// does not. The live system goes on while it is looked at, in both directions.
 pub fn usual(against: Against) -> Tolerances {
-    let shares = |warn, fail| Limits {
-        warn: Some(Tolerance::Share(Percent(warn))),
-        fail: Some(Tolerance::Share(Percent(fail))),
-    };
+    let shares = |warn, fail| Limits { warn: Some(Tolerance::Share(Percent(warn))), fail: Some(Tolerance::Share(Percent(fail))) };
     match against {
         Against::LastGood => Tolerances { drop: shares(5.0, 20.0), ..Tolerances::default() },
         Against::Live => Tolerances { change: shares(2.0, 10.0), ..Tolerances::default() },
@@ -34,11 +31,7 @@ fn worst(rules: [(u64, Limits<Tolerance>); 3], of: u64, at_least: u64) -> Option
     let over = |limit: fn(&Limits<Tolerance>) -> Option<Tolerance>| {
         rules.iter().any(|(apart, limits)| limit(limits).is_some_and(|limit| exceeds(*apart, of, limit, at_least)))
     };
-    if over(|limits| limits.fail) {
-        Some(Status::Fail)
-    } else {
-        over(|limits| limits.warn).then_some(Status::Warn)
-    }
+    if over(|limits| limits.fail) { Some(Status::Fail) } else { over(|limits| limits.warn).then_some(Status::Warn) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts beyond 2^53 members are compared to a part in 10^15")]

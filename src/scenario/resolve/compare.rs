@@ -4,8 +4,8 @@ use super::collect::Collector;
 use crate::scenario::field::{Field, Named, Spanned};
 use crate::scenario::source::Place;
 use crate::scenario::spec::{
-    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LivePostgresSection, LiveSection, MatchesSpec, ToleranceSection,
-    VanishedSpec,
+    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LivePostgresSection, LiveSection, MatchesSpec,
+    ToleranceSection, VanishedSpec,
 };
 use crate::scenario::{
     Against, Counts, DriftCheck, Limits, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished,
@@ -74,14 +74,18 @@ fn tolerances(
 }
 
 fn limits(field: Field<ToleranceSection>, key: &str, collect: &mut Collector) -> Limits<Spanned<Tolerance>> {
-    let Some(Spanned { value: section, place }) = field.given() else { return Limits { warn: None, fail: None } };
+    let Some(Spanned { value: section, place }) = field.given() else { return Limits::default() };
     if !section.warn.is_there() && !section.fail.is_there() {
         collect.wrong(place, format!("`{key}` has neither `warn` nor `fail`"), "Add one of them or both, such as `fail: 20%`.");
     }
     let (warn, fail) = (section.warn.given(), section.fail.given());
     match (warn.as_ref().map(|limit| limit.value), fail.as_ref().map(|limit| limit.value)) {
         (Some(Tolerance::Share(_)), Some(Tolerance::Share(_))) => {
-            collect.ordered(warn.as_ref(), fail.as_ref(), |limit| if let Tolerance::Share(share) = limit { share.0 } else { 0.0 });
+            collect.ordered(
+                warn.as_ref(),
+                fail.as_ref(),
+                |limit| if let Tolerance::Share(share) = limit { share.0 } else { 0.0 },
+            );
         }
         (Some(Tolerance::Number(warns)), Some(Tolerance::Number(fails))) if fails < warns => {
             // Only the order matters.
@@ -105,7 +109,7 @@ fn groups(field: Field<Named<GroupToleranceSection>>, collect: &mut Collector) -
 
 fn globs(field: Field<Vec<Field<String>>>, key: &str, collect: &mut Collector) -> Vec<GlobMatcher> {
     let texts = field.value().unwrap_or_default();
-    texts.into_iter().filter_map(|text| collect.text(text, key)).filter_map(|text| glob(&text, collect)).collect()
+    texts.into_iter().filter_map(|text| collect.text(text, key).and_then(|text| glob(&text, collect))).collect()
 }
 
 fn glob(text: &Spanned<String>, collect: &mut Collector) -> Option<GlobMatcher> {
@@ -126,7 +130,9 @@ pub fn live(field: Field<LiveSection>, root: Place, folder: &Path, collect: &mut
         Field::Given(section) => section,
     };
     let place = if place == Place::default() { root } else { place };
-    let Some(Spanned { value, place }) = collect.require(section.postgres, place, "`live`", "postgres") else { return Field::Bad };
+    let Some(Spanned { value, place }) = collect.require(section.postgres, place, "`live`", "postgres") else {
+        return Field::Bad;
+    };
     match live_postgres(value, place, folder, collect) {
         Some(live) => Field::Given(Spanned { value: LiveSpec::Postgres(live), place }),
         None => Field::Bad,

@@ -4,7 +4,9 @@ use super::collect::Collector;
 use crate::scenario::de::Typed;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Problem};
-use crate::scenario::spec::{CredentialsSpec, HistorySpec, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec};
+use crate::scenario::spec::{
+    CredentialsSpec, HistorySpec, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
+};
 use crate::scenario::{Credentials, HistorySettings, RuntimeSettings, S3Spec, Settings, StoreSpec, Waits};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
