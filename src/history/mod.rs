@@ -1,4 +1,4 @@
-//! What is known of earlier runs: one JSON file per scenario and run, `<dir>/<scenario>/<run-id>.json`.
+//! What is known of earlier runs: one JSON file per scenario and run, `<dir>/<scenario>/<time>-<random>.json`.
 //!
 //! Two runs at once do not hinder each other: a file is written beside and renamed, each run has names of its own, and nothing
 //! is ever changed. What cannot be read (damaged, or of a newer version) is passed over, and whoever asks is told so.
@@ -46,7 +46,7 @@ impl History {
     pub fn keep(&self, run: &RunRecord, asked: bool, record: &ScenarioRecord) -> Result<()> {
         let folder = self.folder(&record.name);
         let json = past::to_json(run, asked, record)?;
-        write(&folder, &format!("{}.json", run.id), json.as_bytes()).map_err(|e| unwritable(&folder, &e))?;
+        write(&folder, &name(run), json.as_bytes()).map_err(|e| unwritable(&folder, &e))?;
         self.prune(&record.name).map_err(|e| unwritable(&folder, &e))
     }
 
@@ -134,7 +134,13 @@ impl History {
     }
 }
 
-/// The names of all runs, oldest first: run ids sort by time. A folder that is not there has none.
+/// Sorts by time, where run ids do so only from second to second; what follows the id's time tells runs of one moment apart.
+fn name(run: &RunRecord) -> String {
+    let random = run.id.rsplit('-').next().unwrap_or_default();
+    format!("{}-{random}.json", run.started.strftime("%Y%m%d-%H%M%S.%6f"))
+}
+
+/// The names of all runs, oldest first. A folder that is not there has none.
 fn files(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -84,14 +84,14 @@ fn what_it_was_compared_with_is_not_kept_twice() {
 fn what_cannot_be_read_is_passed_over_and_named() {
     let place = place(10);
     place.keep(1, false, &record(10, Verdict::Pass, 1));
-    let good = fs::read(place.folder().join("20261121-060100-0000.json")).expect("read");
+    let good = fs::read(place.folder().join("20261121-060100.000000-0000.json")).expect("read");
     let write = |name: &str, content: &[u8]| fs::write(place.folder().join(name), content).expect("write");
-    write("20261121-060200-0000.json", &good[..good.len() / 2]);
+    write("20261121-060200.000000-0000.json", &good[..good.len() / 2]);
     let text = String::from_utf8_lossy(&good).into_owned();
-    write("20261121-060300-0000.json", text.replace(FORMAT, "assay.history/2").as_bytes());
-    write("20261121-060400-0000.json", b"{\"format\":\"other\"}");
-    write("20261121-060500-0000.json", b"");
-    write(".20261121-060600-0000.json.new", b"half");
+    write("20261121-060300.000000-0000.json", text.replace(FORMAT, "assay.history/2").as_bytes());
+    write("20261121-060400.000000-0000.json", b"{\"format\":\"other\"}");
+    write("20261121-060500.000000-0000.json", b"");
+    write(".20261121-060600.000000-0000.json.new", b"half");
     let found = place.history.last_good("codetalk", taken(20)).expect("readable");
     assert_eq!(found.found.expect("the good one").run, "20261121-060100-0000");
     assert_eq!(found.passed_over.len(), 4, "{:?}", found.passed_over);
@@ -103,7 +103,7 @@ fn what_cannot_be_read_is_passed_over_and_named() {
 fn a_file_cut_at_any_byte_is_never_taken_for_a_run() {
     let place = place(10);
     place.keep(1, false, &record(10, Verdict::Pass, 1));
-    let path = place.folder().join("20261121-060100-0000.json");
+    let path = place.folder().join("20261121-060100.000000-0000.json");
     let good = fs::read(&path).expect("read");
     // Without its last line break it is still whole.
     for end in 0..good.len() - 1 {
@@ -116,10 +116,21 @@ fn a_file_cut_at_any_byte_is_never_taken_for_a_run() {
 fn fields_that_are_not_known_yet_do_no_harm() {
     let place = place(10);
     place.keep(1, false, &record(10, Verdict::Pass, 1));
-    let path = place.folder().join("20261121-060100-0000.json");
+    let path = place.folder().join("20261121-060100.000000-0000.json");
     let text = fs::read_to_string(&path).expect("read").replacen("{\"format\"", "{\"news\":{\"a\":1},\"format\"", 1);
     fs::write(&path, text).expect("write");
     assert_eq!(place.rows_of_last_good(20), Some(1));
+}
+
+#[test]
+fn runs_of_one_second_keep_their_order() {
+    let place = place(10);
+    for (millis, suffix) in [(100, "ffff"), (200, "0000")] {
+        let started = run(1).started + jiff::SignedDuration::from_millis(millis);
+        let run = RunRecord { id: format!("20261121-060100-{suffix}"), started, ..run(1) };
+        place.history.keep(&run, false, &record(10, Verdict::Pass, 1)).expect("kept");
+    }
+    assert_eq!(place.history.latest("codetalk").expect("readable").found.expect("a run").run, "20261121-060100-0000");
 }
 
 #[test]

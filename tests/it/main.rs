@@ -5,11 +5,14 @@
 mod cli;
 #[cfg(feature = "demo")]
 mod corpus;
+#[cfg(feature = "demo")]
+mod drift;
 mod examples;
 mod golden;
 mod hostile;
 mod junit;
 mod lab;
+mod live_tls;
 mod postgres;
 mod require;
 mod runtime;
