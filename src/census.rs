@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a census was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +98,12 @@ pub fn compare(left: &Census, right: &Census) -> Vec<Difference> {
 }
 
 impl Inventory {
+    /// The names, to be compared with others.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.members.iter().map(String::as_str).collect()
+    }
+
     /// Whether every member that was counted has its name here.
     #[must_use]
     pub fn is_named(&self) -> bool {
@@ -158,13 +164,19 @@ impl Census {
             return Some(self.total());
         }
         let group = self.group(of).map(|g| g.count);
-        group.or_else(|| self.inventory.iter().find(|i| i.kind == of).map(|i| i.count))
+        group.or_else(|| self.kind(of).map(|kind| kind.count))
+    }
+
+    /// What is there of one kind.
+    #[must_use]
+    pub fn kind(&self, kind: &str) -> Option<&Inventory> {
+        self.inventory.iter().find(|inventory| inventory.kind == kind)
     }
 
     /// Whether a kind of the inventory names this member.
     #[must_use]
     pub fn has_member(&self, kind: &str, name: &str) -> bool {
-        self.inventory.iter().any(|inventory| inventory.kind == kind && inventory.members.iter().any(|member| member == name))
+        self.kind(kind).is_some_and(|kind| kind.members.iter().any(|member| member == name))
     }
 
     /// Every name that [`Census::count_of`] knows, for "did you mean".

@@ -116,7 +116,7 @@ impl Drift<'_> {
             }
         }
         self.unreadable();
-        let passed = format!("{} {counted_in} came back, {} {}", grouped(right), self.beside(left, right), self.left_is);
+        let passed = format!("{} {counted_in} came back, {} {}", grouped(right), beside(left, right), self.left_is);
         let expected = allowed(self.usual());
         self.outcome(passed, &signed(left, right), expected)
     }
@@ -130,29 +130,20 @@ impl Drift<'_> {
         }
         self.difference(of, left, right);
         let (left, right) = (left.unwrap_or_default(), right.unwrap_or_default());
-        let passed = format!(
-            "{} {} of {of} came back, {} {}",
-            grouped(right),
-            self.right.counted_in,
-            self.beside(left, right),
-            self.left_is
-        );
+        let passed =
+            format!("{} {} of {of} came back, {} {}", grouped(right), self.right.counted_in, beside(left, right), self.left_is);
         let expected = allowed(self.usual());
         self.outcome(passed, &signed(left, right), expected)
     }
 
     /// A kind of the inventory: by names where both sides have them, else by counts.
     fn kind(mut self, of: &str) -> Outcome {
-        let find = |census: &'_ Census| census.inventory.iter().find(|kind| kind.kind == of).cloned();
-        match (find(self.left), find(self.right)) {
-            (Some(left), Some(right)) if left.is_named() && right.is_named() => {
-                let names = |members: &[String]| members.iter().map(|name| name.clone()).collect::<BTreeSet<_>>();
-                let (left, right) = (names(&left.members), names(&right.members));
-                self.names(of, &left.iter().map(String::as_str).collect(), &right.iter().map(String::as_str).collect())
-            }
+        let (left, right) = (self.left, self.right);
+        match (left.kind(of), right.kind(of)) {
+            (Some(left), Some(right)) if left.is_named() && right.is_named() => self.names(of, &left.names(), &right.names()),
             (Some(left), Some(right)) => {
                 self.count(of, left.count, right.count, self.usual());
-                let beside = self.beside(left.count, right.count);
+                let beside = beside(left.count, right.count);
                 let passed = format!("{} {of} came back, {beside} {}", grouped(right.count), self.left_is);
                 let expected = allowed(self.usual());
                 self.outcome(passed, &signed(left.count, right.count), expected)
@@ -184,18 +175,8 @@ impl Drift<'_> {
 
     fn count(&mut self, what: &str, left: u64, right: u64, tolerances: Tolerances) {
         let Some(status) = status(left, right, tolerances, self.check.at_least) else { return };
-        let text = format!("{what}: {}, {} {}", grouped(right), self.beside(left, right), self.left_is);
+        let text = format!("{what}: {}, {} {}", grouped(right), beside(left, right), self.left_is);
         self.findings.push(Finding { status, size: left.abs_diff(right), text });
-    }
-
-    /// How the right count stands to the left one, for a sentence that goes on with who is left.
-    fn beside(&self, left: u64, right: u64) -> String {
-        let (apart, word) = match left.cmp(&right) {
-            std::cmp::Ordering::Equal => return "as many as in".to_owned(),
-            std::cmp::Ordering::Greater => (left - right, "fewer"),
-            std::cmp::Ordering::Less => (right - left, "more"),
-        };
-        format!("{} ({}) {word} than the {} in", grouped(apart), shown(share(apart, left)), grouped(left))
     }
 
     /// Groups that the live system does not show are not compared, and that is not green.
@@ -233,6 +214,16 @@ impl Drift<'_> {
             _ => outcome.hint(hint(self.check.against)),
         }
     }
+}
+
+/// How the right count stands to the left one, for a sentence that goes on with who is left.
+fn beside(left: u64, right: u64) -> String {
+    let (apart, word) = match left.cmp(&right) {
+        std::cmp::Ordering::Equal => return "as many as in".to_owned(),
+        std::cmp::Ordering::Greater => (left - right, "fewer"),
+        std::cmp::Ordering::Less => (right - left, "more"),
+    };
+    format!("{} ({}) {word} than the {} in", grouped(apart), shown(share(apart, left)), grouped(left))
 }
 
 const fn vanished(vanished: Vanished) -> Option<Status> {

@@ -29,7 +29,7 @@ pub fn rows(check: &MatchesCheck, artifact: &Census, restored: &Census) -> Outco
     };
     let mut differ: Vec<Difference> = compare(artifact, restored);
     differ.retain(|difference| takes_part(&difference.name) && (difference.left.is_some() || difference.right != Some(0)));
-    let mut findings = apart_by_tree(differ, artifact, restored);
+    let mut findings = apart_by_tree(&differ, artifact, restored);
     findings.sort_by_key(|finding| (finding.0 != Status::Fail, std::cmp::Reverse(finding.1)));
     let compared = artifact.groups.iter().filter(|group| takes_part(&group.name));
     let (groups, members) = compared.fold((0, 0), |(groups, members), group| (groups + 1, members + group.count));
@@ -70,12 +70,12 @@ type Finding = (Status, u64, String);
 
 /// What the differences mean. Rows may have changed places within a tree of partitions: with `--load-via-partition-root` they all
 /// stand at its root. Where a tree holds as many rows in all, nothing is lost.
-fn apart_by_tree(differ: Vec<Difference>, artifact: &Census, restored: &Census) -> Vec<Finding> {
+fn apart_by_tree(differ: &[Difference], artifact: &Census, restored: &Census) -> Vec<Finding> {
     let (left, right) = (sums(artifact, &artifact.partitions), sums(restored, &artifact.partitions));
     let sum = |sums: &BTreeMap<&str, u64>, root: &str| sums.get(root).copied().unwrap_or_default();
     let mut seen = BTreeSet::new();
     let mut findings = Vec::new();
-    for difference in &differ {
+    for difference in differ {
         let root = root(&difference.name, &artifact.partitions);
         let of_a_tree =
             artifact.partitions.contains_key(&difference.name) || artifact.partitions.values().any(|parent| parent == root);
@@ -148,7 +148,7 @@ pub fn objects(artifact: &Census, restored: &Census, left_out: &[String]) -> Out
     let mut missing = Vec::new();
     let mut compared = 0;
     for kind in &artifact.inventory {
-        let Some(there) = restored.inventory.iter().find(|there| there.kind == kind.kind) else { continue };
+        let Some(there) = restored.kind(&kind.kind) else { continue };
         compared += kind.count;
         missing.extend(missing_of(kind, there, left_out));
     }
@@ -177,9 +177,9 @@ fn missing_of(kind: &Inventory, there: &Inventory, left_out: &[String]) -> Vec<S
         let fewer = kind.count.saturating_sub(there.count);
         return (fewer > 0).then(|| format!("{} of {} {}", grouped(fewer), grouped(kind.count), kind.kind)).into_iter().collect();
     }
-    let there: BTreeSet<&String> = there.members.iter().collect();
+    let there = there.names();
     let expected = |name: &&String| kind.kind != "extensions" || !left_out.contains(name);
-    let missing = kind.members.iter().filter(expected).filter(|name| !there.contains(name));
+    let missing = kind.members.iter().filter(expected).filter(|name| !there.contains(name.as_str()));
     missing.map(|name| format!("{}: {name}", kind.kind)).collect()
 }
 

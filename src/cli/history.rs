@@ -28,7 +28,8 @@ pub struct HistoryArgs {
 }
 
 /// Shows the last runs, newest first. Files that cannot be read are named, and the exit is not green then.
-pub async fn history(args: HistoryArgs, global: &Global, cx: &Context) -> Exit {
+#[must_use]
+pub fn history(args: &HistoryArgs, global: &Global, cx: &Context) -> Exit {
     let loaded = match selected(&args.selection, global, cx) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,

@@ -85,7 +85,7 @@ pub async fn dispatch(cli: Cli, cx: &Context) -> Exit {
     match cli.command {
         Command::Run(args) => run::run(args, &global, cx).await,
         Command::List(args) => list::list(args, &global, cx).await,
-        Command::History(args) => history::history(args, &global, cx).await,
+        Command::History(args) => history::history(&args, &global, cx),
         Command::Validate(args) => validate::validate(args, &global, cx),
         Command::Doctor(args) => doctor::doctor(args, &global, cx).await,
         #[cfg(feature = "demo")]

@@ -149,7 +149,7 @@ fn files(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in entries {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".json") && !name.starts_with('.') {
+        if name.strip_suffix(".json").is_some_and(|stem| !stem.starts_with('.')) {
             names.push(name);
         }
     }

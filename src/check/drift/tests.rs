@@ -15,8 +15,8 @@ fn limits(warn: Option<Tolerance>, fail: Option<Tolerance>) -> Limits<Tolerance>
     Limits { warn, fail }
 }
 
-fn percent(share: f64) -> Option<Tolerance> {
-    Some(Tolerance::Share(Percent(share)))
+fn percent(share: f64) -> Tolerance {
+    Tolerance::Share(Percent(share))
 }
 
 fn glob(text: &str) -> GlobMatcher {
@@ -87,7 +87,7 @@ fn groups_that_are_gone_are_named_whatever_their_size() {
 #[test]
 fn a_group_can_have_tolerances_of_its_own() {
     let mut rows = check(Against::LastGood, "rows");
-    let wide = Tolerances { drop: limits(None, percent(90.0)), ..Tolerances::default() };
+    let wide = Tolerances { drop: limits(None, Some(percent(90.0))), ..Tolerances::default() };
     rows.groups = vec![(glob("a.queue"), wide)];
     let left = [("a.b", 100_000), ("a.queue", 100)];
     assert_eq!(last_good(&rows, &left, &[("a.b", 100_000), ("a.queue", 10)]).status, Status::Pass);
@@ -99,7 +99,7 @@ fn numbers_and_growth_are_judged_when_asked_for() {
     let mut rows = check(Against::LastGood, "rows");
     rows.tolerances = Some(Tolerances {
         drop: limits(None, Some(Tolerance::Number(5))),
-        growth: limits(percent(100.0), None),
+        growth: limits(Some(percent(100.0)), None),
         ..Tolerances::default()
     });
     for (right, status) in [(95, Status::Pass), (94, Status::Fail), (200, Status::Pass), (201, Status::Warn)] {

@@ -149,11 +149,11 @@ fn live_postgres(section: LivePostgresSection, place: Place, folder: &Path, coll
     };
     let timeout = collect.duration(section.timeout, "timeout").unwrap_or(LIVE_TIMEOUT);
     let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
-    let older_than_backup = entries.into_iter().filter_map(|(table, column)| time_column(table, column, collect)).collect();
+    let older_than_backup = entries.into_iter().filter_map(|(table, column)| time_column(&table, column, collect)).collect();
     Some(LivePostgres { url: url?, ca, counts, timeout, older_than_backup })
 }
 
-fn time_column(table: Spanned<String>, column: Field<String>, collect: &mut Collector) -> Option<(String, String)> {
+fn time_column(table: &Spanned<String>, column: Field<String>, collect: &mut Collector) -> Option<(String, String)> {
     if !table.value.contains('.') {
         let hint = format!("Write the table's full name, such as public.{}.", table.value);
         collect.wrong(table.place, format!("`{}` has no schema", table.value), hint);
