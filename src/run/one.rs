@@ -19,7 +19,7 @@ use crate::open::unpack::unpack;
 use crate::report::evidence::{ArtifactRecord, InstanceRecord, KeptRecord, PayloadRecord, ScenarioRecord};
 use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
-use crate::scenario::{Check, CheckKind, Scenario};
+use crate::scenario::{Check, CheckKind, Scenario, SubjectSpec};
 use crate::store::fetch::fetch;
 use crate::store::select::{self, Artifact, Selection, Want};
 use crate::store::{self, Store};
@@ -141,8 +141,8 @@ impl Way<'_> {
                 let path = room.path().join("payload");
                 let size = unpack(stream, path.clone(), self.cx.scratch_max).await?;
                 self.cx.runtime.user().give(&path)?;
-                // With its size known, more can be said against it.
-                let facts = self.subject.inspect(&head, Some(size))?;
+                // With all of it here, more can be said of it, and against it.
+                let facts = self.subject.inspect_file(&path, &head, size)?;
                 Ok((layers, Opened { payload: Payload { head, body: Body::File { path, size } }, facts, intake }))
             })
             .await?;
@@ -321,7 +321,9 @@ fn matches(scenario: &Scenario, artifact: Option<&Census>, restored: &Census) ->
     match (artifact, asked) {
         (Some(artifact), asked) => {
             let check = asked.cloned().unwrap_or_default();
-            vec![check::matches::rows(&check, artifact, restored), check::matches::objects(artifact, restored, &[])]
+            let SubjectSpec::Postgres(spec) = &scenario.subject;
+            let without: Vec<String> = spec.without_extensions.iter().map(|without| without.name.clone()).collect();
+            vec![check::matches::rows(&check, artifact, restored), check::matches::objects(artifact, restored, &without)]
         }
         (None, Some(_)) => vec![check::matches::not_compared()],
         (None, None) => Vec::new(),

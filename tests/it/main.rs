@@ -13,6 +13,7 @@ mod hostile;
 mod junit;
 mod lab;
 mod live_tls;
+mod pgscript;
 mod postgres;
 mod require;
 mod runtime;
@@ -20,6 +21,7 @@ mod runtime;
 mod signals;
 #[cfg(feature = "demo")]
 mod stage;
+mod stall;
 #[cfg(feature = "demo")]
 mod store_faults;
 #[cfg(feature = "demo")]

@@ -71,7 +71,10 @@ pub fn settings(
     let settings = Settings {
         file,
         stores: usable(&stores),
-        runtime: runtime(spec.runtime.value().unwrap_or_default(), folder, &mut collect),
+        runtime: RuntimeSettings {
+            no_progress: timeouts.no_progress,
+            ..runtime(spec.runtime.value().unwrap_or_default(), folder, &mut collect)
+        },
         scratch,
         scratch_max: max.value().map(|bytes| bytes.0),
         reports: reports.unwrap_or_else(|| folder.join("reports").join("out")),
@@ -101,6 +104,7 @@ struct Timeouts {
     scenario: Duration,
     connect: Duration,
     stall: Duration,
+    no_progress: Option<Duration>,
 }
 
 fn timeouts(spec: TimeoutsSpec, collect: &mut Collector) -> Timeouts {
@@ -108,6 +112,7 @@ fn timeouts(spec: TimeoutsSpec, collect: &mut Collector) -> Timeouts {
         scenario: collect.duration(spec.scenario, "scenario").unwrap_or(SCENARIO_TIMEOUT),
         connect: collect.duration(spec.connect, "connect").unwrap_or(CONNECT),
         stall: collect.duration(spec.stall, "stall").unwrap_or(STALL),
+        no_progress: collect.duration(spec.no_progress, "no_progress"),
     }
 }
 
@@ -250,6 +255,7 @@ fn runtime(spec: RuntimeSpec, folder: &Path, collect: &mut Collector) -> Runtime
         memory: spec.memory.value().map(|bytes| bytes.0),
         postgres_bin: bin.map_or_else(Vec::new, |bin| bin.value.0.iter().map(|path| folder.join(path)).collect()),
         user: collect.text(local.user, "user").map(|user| user.value),
+        no_progress: None,
     }
 }
 
