@@ -336,6 +336,8 @@ async fn a_look_that_is_given_up_ends_in_the_live_database_too() {
     let beside = Beside::new("").await;
     let locker = connect(&beside.server.instance, "shop").await;
     locker.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+    // In a transaction the list of sessions would stay as it was.
+    let watcher = connect(&beside.server.instance, "shop").await;
     beside.stage.write("url", beside.url());
     let url = SecretRef::File(beside.stage.path().join("url"));
     let (counts, timeout) = (Counts::Exact, Duration::from_mins(10));
@@ -343,7 +345,7 @@ async fn a_look_that_is_given_up_ends_in_the_live_database_too() {
     let secrets = Secrets::default();
     let sessions = async |state: &str| {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'assay' AND usename = 'reader' AND wait_event_type LIKE $1";
-        locker.query_one(sql, &[&state]).await.expect("sessions").get::<_, i64>(0)
+        watcher.query_one(sql, &[&state]).await.expect("sessions").get::<_, i64>(0)
     };
     let look = assay::subject::live(&live, &secrets, Timestamp::now());
     tokio::select! {

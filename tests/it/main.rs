@@ -13,6 +13,7 @@ mod hostile;
 mod junit;
 mod lab;
 mod live_tls;
+mod matches;
 mod pgscript;
 mod postgres;
 mod require;
