@@ -7,8 +7,10 @@ pub mod progress;
 pub mod record;
 pub mod redact;
 pub mod reference;
+pub mod sides;
 pub mod signals;
 
+use crate::history::History;
 use crate::runtime::local::{LocalRuntime, Scratch};
 use crate::secret::Secrets;
 use crate::store::select::Want;
@@ -28,6 +30,8 @@ pub struct RunContext {
     pub scratch: Scratch,
     /// The most bytes that an opened artifact may take there.
     pub scratch_max: Option<u64>,
+    /// What is known of earlier runs.
+    pub history: History,
     /// Reads secrets and redacts them.
     pub secrets: Secrets,
     /// Which artifact is asked for.

@@ -3,6 +3,7 @@
 
 mod checks;
 mod collect;
+mod compare;
 mod open;
 mod settings;
 mod shape;
@@ -79,7 +80,9 @@ fn document(
     let subject = one_subject(vec![postgres], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
-    let checks = checks::checks(spec.checks, around.source, around.folder, collect);
+    let live = compare::live(spec.live, root, around.folder, collect);
+    let beside = checks::Around { source: around.source, folder: around.folder, live: live.is_there() };
+    let checks = checks::checks(spec.checks, &beside, collect);
     let timeout = collect.duration(spec.timeout, "timeout").unwrap_or(around.timeout);
     let (subject, allow_empty) = subject?;
     Some(Scenario {
@@ -93,6 +96,7 @@ fn document(
         subject,
         objectives,
         checks,
+        live: live.value(),
         allow_empty,
         timeout,
     })

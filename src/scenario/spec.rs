@@ -3,12 +3,17 @@
 //! The doc comments are the format's reference: they become the descriptions of the JSON Schema. Nothing is checked here but
 //! types; what it means is for [`resolve`](super::resolve) to say. A new subject is one more field of [`ScenarioSpec`].
 
+mod compare;
 mod settings;
 mod values;
 
+pub use compare::{
+    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LivePostgresSection, LiveSection, MatchesSection, MatchesSpec,
+    ToleranceSection, VanishedSpec,
+};
 pub use settings::{
-    CredentialsSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec,
-    StoreSection, TimeoutsSpec,
+    CredentialsSpec, HistorySpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec,
+    SettingsSpec, StoreSection, TimeoutsSpec,
 };
 pub use values::{AutoOr, OneOrMany, SecretSpec};
 
@@ -41,6 +46,8 @@ pub struct ScenarioSpec {
     pub objectives: Field<ObjectivesSection>,
     /// What must hold of the restored data, besides what is always checked.
     pub checks: Field<Vec<Field<CheckSpec>>>,
+    /// The live system that the backup is of, for `drift: { against: live }`.
+    pub live: Field<LiveSection>,
     /// The longest that the whole scenario may take; `timeouts.scenario` of assay.yaml when left out.
     pub timeout: Field<Span>,
 }
@@ -214,6 +221,7 @@ pub struct ObjectivesSection {
 /// One check on the restored data.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", rename = "Check")]
+#[expect(clippy::large_enum_variant, reason = "there are as many as checks: a handful")]
 pub enum CheckSpec {
     /// How many of something there must be.
     Count(CountSection),
@@ -225,6 +233,10 @@ pub enum CheckSpec {
     Integrity(IntegritySection),
     /// Whether a restored `PostgreSQL` database has the shape of a reviewed reference.
     Schema(SchemaSection),
+    /// What came back must be what the artifact holds: `artifact`. It is always checked; write it to leave tables out.
+    Matches(MatchesSpec),
+    /// How far what came back may be from the last good run, or from the live system.
+    Drift(DriftSection),
 }
 
 /// How many of something there must be: `min`, `max` or both.

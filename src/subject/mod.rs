@@ -11,8 +11,10 @@ use crate::error::{Error, Result};
 use crate::open::arrive::Stream;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
-use crate::scenario::{SqlCheck, SubjectSpec};
+use crate::scenario::{LiveSpec, SqlCheck, SubjectSpec};
+use crate::secret::Secrets;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -139,6 +141,17 @@ pub struct LogLine {
 pub struct Wanted {
     /// Group and time field, for `fresh`.
     pub newest: Vec<(String, String)>,
+    /// Only some groups, and of these only some members; everything when absent.
+    pub before: Option<Before>,
+}
+
+/// A census of what was there before a time, to compare with a system that has gone on since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// Members with a later time do not count, nor do those without a time.
+    pub time: Timestamp,
+    /// The groups that are counted, each with its time field.
+    pub fields: Vec<(String, String)>,
 }
 
 impl Wanted {
@@ -146,8 +159,11 @@ impl Wanted {
     #[must_use]
     pub fn within(&self, database: &str) -> Self {
         let inside = |group: &str| group.strip_prefix(database)?.strip_prefix('.').map(str::to_owned);
-        let newest = self.newest.iter().filter_map(|(group, field)| Some((inside(group)?, field.clone()))).collect();
-        Self { newest }
+        let within = |pairs: &[(String, String)]| -> Vec<(String, String)> {
+            pairs.iter().filter_map(|(group, field)| Some((inside(group)?, field.clone()))).collect()
+        };
+        let before = self.before.as_ref().map(|before| Before { fields: within(&before.fields), ..before.clone() });
+        Self { newest: within(&self.newest), before }
     }
 }
 
@@ -233,6 +249,25 @@ fn unknown_to(kind: &str, check: &str) -> Error {
 pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
     match spec {
         SubjectSpec::Postgres(spec) => Arc::new(postgres::Postgres::new(spec.clone())),
+    }
+}
+
+/// The census of a live system, which is only read. Fields with a time limit count what was there when the backup was taken. One
+/// line per kind.
+///
+/// # Errors
+/// Harness: it cannot be reached or read in time. Scenario: something that the scenario names is not there.
+pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
+    match spec {
+        LiveSpec::Postgres(live) => postgres::live::census(live, secrets, taken).await,
+    }
+}
+
+/// What of the restored side is comparable with a live census. One line per kind.
+#[must_use]
+pub fn live_limits(spec: &LiveSpec, taken: Timestamp) -> Before {
+    match spec {
+        LiveSpec::Postgres(live) => postgres::live::before(live, taken),
     }
 }
 

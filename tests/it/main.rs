@@ -5,12 +5,16 @@
 mod cli;
 #[cfg(feature = "demo")]
 mod corpus;
+#[cfg(feature = "demo")]
+mod drift;
 mod examples;
 mod golden;
 mod hostile;
 mod junit;
 mod lab;
 mod pgdump;
+mod live_tls;
+mod matches;
 mod pgscript;
 mod pginventory;
 mod pgshape;

@@ -19,7 +19,7 @@ async fn shop(lab: &Lab) -> Server {
 
 async fn census(proof: &Proof, wanted: &[(&str, &str)]) -> Census {
     let newest = wanted.iter().map(|(group, field)| ((*group).to_owned(), (*field).to_owned())).collect();
-    subject().census(&proof.restored, Some(&proof.instance), &Wanted { newest }).await.expect("a census")
+    subject().census(&proof.restored, Some(&proof.instance), &Wanted { newest, before: None }).await.expect("a census")
 }
 
 fn assert_whole(census: &Census, format: &str) {

@@ -1,9 +1,9 @@
 //! The checks of a scenario.
 
 use super::collect::Collector;
-use super::shape;
+use super::{compare, shape};
 use crate::check::expect::Expect;
-use crate::check::{integrity, schema};
+use crate::check::{drift, integrity, matches, schema};
 use crate::scenario::failure::split_advice;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Source};
@@ -16,11 +16,22 @@ use std::time::Duration;
 /// For a query that sets no limit of its own.
 const SQL_TIMEOUT: Duration = Duration::from_mins(1);
 
-pub fn checks(field: Field<Vec<Field<CheckSpec>>>, source: &Source, folder: &Path, collect: &mut Collector) -> Vec<Check> {
+/// What a check is read with.
+pub struct Around<'s> {
+    /// The file that it stands in.
+    pub source: &'s Source,
+    /// That file's folder.
+    pub folder: &'s Path,
+    /// Whether the scenario names a live system.
+    pub live: bool,
+}
+
+pub fn checks(field: Field<Vec<Field<CheckSpec>>>, around: &Around, collect: &mut Collector) -> Vec<Check> {
+    let source = around.source;
     let mut first: HashMap<String, Place> = HashMap::new();
     let mut checks = Vec::new();
     for Spanned { value, place } in field.value().unwrap_or_default().into_iter().filter_map(Field::given) {
-        let kinds = resolve(value, place, folder, collect);
+        let kinds = resolve(value, place, around, collect);
         if let Some((label, before)) = kinds.iter().map(label).find_map(|label| first.get(&label).map(|place| (label, *place))) {
             let hint = format!(
                 "Reports tell checks apart by it; the other one is in line {}. Join the two, or give a query a `name`.",
@@ -44,17 +55,21 @@ fn label(kind: &CheckKind) -> String {
         CheckKind::Sql(sql) => format!("sql {}", sql.name),
         CheckKind::Integrity(aspect) => integrity::name(aspect),
         CheckKind::Schema(_) => schema::NAME.to_owned(),
+        CheckKind::Matches(_) => matches::ROWS.to_owned(),
+        CheckKind::Drift(check) => drift::name(check),
     }
 }
 
 /// One check, or one for each aspect of it.
-fn resolve(check: CheckSpec, place: Place, folder: &Path, collect: &mut Collector) -> Vec<CheckKind> {
+fn resolve(check: CheckSpec, place: Place, around: &Around, collect: &mut Collector) -> Vec<CheckKind> {
     let one = match check {
         CheckSpec::Count(section) => count(section, place, collect).map(CheckKind::Count),
         CheckSpec::Fresh(section) => fresh(section, place, collect).map(CheckKind::Fresh),
         CheckSpec::Sql(section) => sql(section, place, collect).map(CheckKind::Sql),
+        CheckSpec::Matches(spec) => Some(CheckKind::Matches(compare::matches(spec, place, collect))),
+        CheckSpec::Drift(section) => compare::drift(section, place, around.live, collect).map(CheckKind::Drift),
         CheckSpec::Integrity(section) => return shape::integrity(section, collect),
-        CheckSpec::Schema(section) => shape::schema(section, place, folder, collect).map(CheckKind::Schema),
+        CheckSpec::Schema(section) => shape::schema(section, place, around.folder, collect).map(CheckKind::Schema),
     };
     one.into_iter().collect()
 }

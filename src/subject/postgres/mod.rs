@@ -10,6 +10,7 @@ mod foreign;
 mod header;
 mod integrity;
 mod inventory;
+pub(crate) mod live;
 mod messages;
 mod packages;
 mod query;

@@ -78,7 +78,8 @@ const fn unseen(blind: Blind) -> &'static str {
 /// The artifact's own census. With `prefixed`, every name begins with that of its database.
 fn census(databases: &[Database], prefixed: bool) -> Census {
     let (groups_are, counted_in) = ("tables".to_owned(), "rows".to_owned());
-    let mut all = Census { vantage: Vantage::Artifact, groups_are, counted_in, groups: Vec::new(), inventory: Vec::new() };
+    let (groups, inventory, partitions) = Default::default();
+    let mut all = Census { vantage: Vantage::Artifact, groups_are, counted_in, groups, inventory, partitions };
     for database in databases {
         let one = one(database, &all);
         match database.name.as_deref().filter(|_| prefixed) {
@@ -100,7 +101,8 @@ fn one(database: &Database, like: &Census) -> Census {
     let large = Inventory { kind: "large_objects".into(), count: database.large_objects, members: Vec::new() };
     let mut inventory: Vec<Inventory> = database.objects.iter().map(kind).chain([large]).collect();
     inventory.sort_by(|a, b| a.kind.cmp(&b.kind));
-    Census { groups: database.tables.iter().map(group).collect(), inventory, ..like.clone() }
+    let (groups, partitions) = (database.tables.iter().map(group).collect(), database.partitions.clone());
+    Census { groups, inventory, partitions, ..like.clone() }
 }
 
 #[cfg(test)]
