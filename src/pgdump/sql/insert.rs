@@ -136,7 +136,9 @@ mod tests {
 
     fn count(pieces: &[&[u8]]) -> Option<u64> {
         let mut counter = InsertCounter::new();
-        pieces.iter().for_each(|piece| counter.push(piece));
+        for piece in pieces {
+            counter.push(piece);
+        }
         counter.finish().ok()
     }
 

@@ -7,6 +7,7 @@ mod encoding;
 mod insert;
 mod lexer;
 mod rows;
+mod state;
 mod statement;
 mod token;
 mod watch;
