@@ -156,6 +156,24 @@ async fn every_healthy_script_runs_on_a_server_that_is_not_its_own() {
     }
 }
 
+/// Everything by kind and name, as a restored census names it.
+const OBJECTS: &str = "
+WITH c AS (SELECT c.oid, relkind, nspname || '.' || relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace)
+SELECT CASE relkind WHEN 'v' THEN 'views' WHEN 'm' THEN 'materialized_views' WHEN 'S' THEN 'sequences' ELSE 'indexes' END, name FROM c
+UNION ALL SELECT 'constraints', name || '.' || conname FROM pg_constraint JOIN c ON c.oid = conrelid
+UNION ALL SELECT 'triggers', name || '.' || tgname FROM pg_trigger JOIN c ON c.oid = tgrelid
+UNION ALL SELECT 'policies', name || '.' || polname FROM pg_policy JOIN c ON c.oid = polrelid
+UNION ALL SELECT 'types', nspname || '.' || typname FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace
+UNION ALL SELECT 'schemas', nspname FROM pg_namespace
+UNION ALL SELECT 'extensions', extname FROM pg_extension";
+
+/// Functions of nobody else, with their types.
+const FUNCTIONS: &str = "
+SELECT nspname || '.' || proname || '(' || array_to_string(array(SELECT format_type(t, NULL) FROM unnest(proargtypes) t), ', ') || ')'
+FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
+WHERE nspname NOT IN ('pg_catalog', 'information_schema')
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype IN ('e', 'i'))";
+
 /// The rows and objects of the survey are in the server.
 async fn compare(server: &Server, case: &Value, survey: &Survey) {
     for database in &survey.databases {
@@ -167,5 +185,14 @@ async fn compare(server: &Server, case: &Value, survey: &Survey) {
             let found: i64 = client.query_one(&query, &[]).await.expect("a count").get(0);
             assert_eq!(u64::try_from(found).expect("a count"), *rows, "{} {table}", case["name"]);
         }
+        let there: BTreeSet<(String, String)> =
+            client.query(OBJECTS, &[]).await.expect("objects").iter().map(|row| (row.get(0), row.get(1))).collect();
+        for (kind, names) in database.objects.iter().filter(|(kind, _)| **kind != "functions") {
+            let missing: Vec<_> = names.iter().filter(|name| !there.contains(&((*kind).to_owned(), (*name).clone()))).collect();
+            assert!(missing.is_empty(), "{} {kind}: {missing:?}", case["name"]);
+        }
+        let functions = client.query(FUNCTIONS, &[]).await.expect("functions");
+        let functions: BTreeSet<String> = functions.iter().map(|row| row.get(0)).collect();
+        assert_eq!(database.objects.get("functions").cloned().unwrap_or_default(), functions, "{}", case["name"]);
     }
 }

@@ -144,8 +144,13 @@ fn program(statement: &Statement, place: &Range<u64>, rules: &Rules) -> Option<C
     runs.then(|| Change::leave_out(place.clone(), Some("COPY ... PROGRAM was left out".to_owned())))
 }
 
-/// Roles that are there are not made again; the one that runs the script stays as it is; no password is set.
+/// Roles that are there are not made again; the one that runs the script stays as it is; no password is set, and roles are given by
+/// whoever runs the script.
 fn of_role(statement: &Statement, place: &Range<u64>, around: Around, rules: &mut Rules) -> Change {
+    if statement.is(0, "grant") && rules.roles.is_some() {
+        let edits = grantor(statement).map(|place| Edit { place, with: Vec::new() });
+        return Change { edits: edits.into_iter().collect(), ..Change::default() };
+    }
     let role = ["role", "user", "group"].iter().any(|word| statement.is(1, word)) && !statement.is(2, "mapping");
     let Some(server) = rules.roles.as_mut().filter(|_| role) else { return Change::default() };
     let at = statement.behind(2, &["if", "exists"]);
@@ -169,6 +174,13 @@ fn password(statement: &Statement) -> Option<Range<u64>> {
     let start = if statement.is(at - 1, "encrypted") { at - 1 } else { at };
     let value = statement.pieces().get(at + 1).filter(|piece| matches!(piece.kind, PieceKind::Text | PieceKind::Word))?;
     Some(statement.pieces().get(start)?.place.start..value.place.end)
+}
+
+/// Where it stands who gave a role to another. From `PostgreSQL` 16 on that must be the superuser that made the cluster, and it has
+/// another name there.
+fn grantor(statement: &Statement) -> Option<Range<u64>> {
+    let at = statement.find("granted").filter(|at| statement.find("on").is_none() && statement.is(at + 1, "by"))?;
+    Some(statement.pieces().get(at)?.place.start..statement.pieces().get(at + 2)?.place.end)
 }
 
 /// A role's name, as the server cuts it.

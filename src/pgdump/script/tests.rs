@@ -170,6 +170,10 @@ fn roles_that_nobody_has_are_made() {
     assert_eq!(found.roles_added, ["B \"c".to_owned(), "d".to_owned()].into());
     assert_eq!(found.roles_made, ["a".to_owned(), "assay".to_owned()].into());
     assert!(rules.roles.expect("roles").known.contains("d"));
+    let given =
+        "CREATE ROLE a; CREATE ROLE b; GRANT a TO b WITH INHERIT TRUE GRANTED BY c; GRANT SELECT ON t TO a GRANTED BY b;\n";
+    let expected = given.replace("GRANT a", "CREATE ROLE \"c\" SUPERUSER NOLOGIN; GRANT a").replace("GRANTED BY c", "");
+    assert_eq!(rewritten(given), expected);
     // A role that a block may have made.
     let out = rewritten("DO $$ BEGIN CREATE ROLE a; END $$;\nSET ROLE a;\n");
     assert!(out.ends_with("\nDO $assay$ BEGIN CREATE ROLE \"a\" SUPERUSER NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $assay$; SET ROLE a;\n"), "{out}");

@@ -1,6 +1,7 @@
 //! Counts the rows of `INSERT` statements, as `pg_dump --inserts`, `--column-inserts` and `--rows-per-insert` write them. Pure.
 
-use super::lexer::{Lexer, Open, Token};
+use super::lexer::Lexer;
+use super::token::{Open, Token};
 use crate::pgdump::{Cause, Damage};
 
 /// Counts the rows of one statement, token by token.
@@ -135,7 +136,9 @@ mod tests {
 
     fn count(pieces: &[&[u8]]) -> Option<u64> {
         let mut counter = InsertCounter::new();
-        pieces.iter().for_each(|piece| counter.push(piece));
+        for piece in pieces {
+            counter.push(piece);
+        }
         counter.finish().ok()
     }
 

@@ -89,7 +89,9 @@ mod tests {
 
     fn count(pieces: &[&[u8]], columns: usize) -> (u64, Option<Torn>) {
         let mut counter = RowCounter::new(Some(columns));
-        pieces.iter().for_each(|piece| counter.push(piece));
+        for piece in pieces {
+            counter.push(piece);
+        }
         (counter.rows(), counter.torn())
     }
 

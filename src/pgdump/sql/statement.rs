@@ -1,6 +1,6 @@
 //! The beginning of a statement, kept to be understood when it has ended. Bounded memory.
 
-use super::lexer::Token;
+use super::token::Token;
 use std::ops::Range;
 
 /// How many pieces of a statement are kept: more than `CREATE DATABASE` has.
