@@ -12,11 +12,11 @@ mod golden;
 mod hostile;
 mod junit;
 mod lab;
-mod pgdump;
 mod live_tls;
 mod matches;
-mod pgscript;
+mod pgdump;
 mod pginventory;
+mod pgscript;
 mod pgshape;
 mod postgres;
 #[cfg(feature = "demo")]
