@@ -52,10 +52,7 @@ pub async fn restore(dump: Dump, facts: &Facts, instance: &Instance, spec: &Post
 const NOT_SURVEYED: &str = "the dump's own bytes: `survey: false` leaves them out, so nothing tells how many rows it holds";
 
 fn attempt(mut surveyed: Surveyed, restored: Result<Restored>, left_out: &LeftOut) -> Attempt {
-    surveyed.not_tested.extend(left_out.not_tested());
-    if let Some(census) = &mut surveyed.census {
-        left_out.take_from(census);
-    }
+    left_out.settle(&mut surveyed);
     Attempt { surveyed, restored }
 }
 
