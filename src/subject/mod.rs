@@ -1,5 +1,6 @@
 //! Subjects: what a payload is, how it is restored and how it is measured. One folder each.
 
+pub mod dns_zone;
 pub mod postgres;
 
 use crate::census::Census;
