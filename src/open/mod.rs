@@ -5,6 +5,7 @@ mod age;
 mod base64;
 mod gzip;
 pub mod magic;
+pub mod members;
 mod openssl_enc;
 mod pax;
 mod reader;

@@ -233,7 +233,9 @@ mod tests {
 
     #[test]
     fn one_bad_line_takes_no_other_with_it() {
-        let file = read("$INCLUDE /etc/passwd\n$GENERATE 1-3 a$ A 192.0.2.$\na. 1 IN A 300.1.1.1\nb. 1 IN APL x\nc. 1 IN A 192.0.2.1\n<html>\nd. 1 IN TXT \"cut");
+        let file = read(
+            "$INCLUDE /etc/passwd\n$GENERATE 1-3 a$ A 192.0.2.$\na. 1 IN A 300.1.1.1\nb. 1 IN APL x\nc. 1 IN A 192.0.2.1\n<html>\nd. 1 IN TXT \"cut",
+        );
         assert_eq!(file.of("A").filter(|r| r.data.is_ok()).count(), 1);
         assert_eq!(
             file.unread,

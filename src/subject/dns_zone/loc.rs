@@ -78,13 +78,14 @@ mod tests {
         super::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>())
     }
 
-    /// The first is the example of RFC 1876, appendix A, as `dig` and `named-rrchecker` show it on the wire.
+    /// The place is one of the examples of RFC 1876.
     #[test]
     fn whole_short_and_southern_places() {
         let bytes = parse("42 21 54 N 71 06 18 W -24m 30m").expect("location");
         assert_eq!(bytes, [0, 0x33, 0x16, 0x13, 0x89, 0x17, 0x2d, 0xd0, 0x70, 0xbe, 0x15, 0xf0, 0x00, 0x98, 0x8d, 0x20]);
         assert!(parse("10 S 20 E 0").is_some());
-        for wrong in ["", "N", "91 N 0 E 0m", "90 0 1 N 0 E 0m", "10 60 N 0 E 0m", "10 N 0 E", "10 N 0 E 0m 1m 1m 1m 1m", "10 N 0 E xm"]
+        for wrong in
+            ["", "N", "91 N 0 E 0m", "90 0 1 N 0 E 0m", "10 60 N 0 E 0m", "10 N 0 E", "10 N 0 E 0m 1m 1m 1m 1m", "10 N 0 E xm"]
         {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

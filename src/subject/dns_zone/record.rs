@@ -30,7 +30,8 @@ pub(super) struct Identity {
 impl ZoneRecord {
     /// Out of the words of a zone file, whose names are whole.
     pub fn new(name: &str, kind: &str, ttl: u32, words: &[String]) -> Self {
-        let lower = |(i, word): (usize, &String), names: &[usize]| if names.contains(&i) { word.to_lowercase() } else { word.clone() };
+        let lower =
+            |(i, word): (usize, &String), names: &[usize]| if names.contains(&i) { word.to_lowercase() } else { word.clone() };
         let record_type = rdata::kind(kind);
         let names = record_type.map(rdata::names).unwrap_or_default();
         let words: Vec<String> = words.iter().enumerate().map(|word| lower(word, names)).collect();
