@@ -107,7 +107,7 @@ struct Decrypt {
     cipher_bytes: u64,
     plain_bytes: u64,
     encrypted: Box<[u8]>,
-    plain: Box<[u8]>,
+    plain: Zeroizing<Box<[u8]>>,
     ready: std::ops::Range<usize>,
     finished: bool,
 }
@@ -129,7 +129,7 @@ impl Decrypt {
             cipher_bytes: 0,
             plain_bytes: 0,
             encrypted: vec![0; BUFFER].into(),
-            plain: vec![0; BUFFER + block].into(),
+            plain: Zeroizing::new(vec![0; BUFFER + block].into()),
             ready: 0..0,
             finished: false,
         })

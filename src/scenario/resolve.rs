@@ -3,6 +3,7 @@
 
 mod checks;
 mod collect;
+mod exports;
 mod open;
 mod settings;
 
@@ -72,7 +73,9 @@ fn document(
     let artifact = artifact.and_then(|section| self::artifact(section, around, collect));
     let open = open::layers(spec.open, around.folder, collect);
     let postgres = Candidate::new("postgres", spec.postgres, postgres);
-    let subject = one_subject(vec![postgres], root, collect);
+    let dns_zone = Candidate::new("dns_zone", spec.dns_zone, |section| exports::dns_zone(section, collect));
+    let secrets = Candidate::new("secrets", spec.secrets, |section| exports::secrets(section, collect));
+    let subject = one_subject(vec![postgres, dns_zone, secrets], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
     let checks = checks::checks(spec.checks, around.source, collect);
