@@ -3,6 +3,7 @@
 //! file by [`unpack`](super::unpack::unpack).
 
 use super::{Layer, open};
+use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::run::progress::Progress;
 use crate::secret::Secrets;
@@ -41,6 +42,8 @@ pub struct Arriving {
     pub size: Option<u64>,
     /// The layers that were opened, outermost first.
     pub layers: Vec<String>,
+    /// What opening them showed.
+    pub outcomes: Vec<Outcome>,
     /// All of it, from the first byte on.
     pub stream: Stream,
     /// What passes on its way in. The download ends when this is dropped.
@@ -67,11 +70,11 @@ pub async fn arrive(order: Order, progress: &Progress) -> Result<Arriving> {
         let mut stream =
             Stream { head: Cursor::default(), payload: opened.payload, layers: opened.layers.clone(), size: 0, seen };
         let head = stream.read_head()?;
-        Ok((head, opened.layers, stream))
+        Ok((head, opened.layers, opened.outcomes, stream))
     });
-    let (head, layers, stream) = work.await.unwrap_or_else(|e| Err(Error::harness(format!("opening ended: {e}"))))?;
+    let (head, layers, outcomes, stream) = work.await.unwrap_or_else(|e| Err(Error::harness(format!("opening ended: {e}"))))?;
     let size = (head.len() < HEAD).then_some(head.len() as u64);
-    Ok(Arriving { head, size, layers, stream, intake })
+    Ok(Arriving { head, size, layers, outcomes, stream, intake })
 }
 
 /// Hands the network's chunks to the thread that decodes, as long as it wants them.

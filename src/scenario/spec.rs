@@ -12,7 +12,7 @@ pub use settings::{
     CredentialsSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec,
     StoreSection, TimeoutsSpec,
 };
-pub use values::{AutoOr, OneOrMany, SecretSpec};
+pub use values::{AutoOr, OneOrMany, SecretSpec, SecretsSpec};
 
 use super::field::Field;
 use crate::units::{Bytes, Percent, Span};
@@ -125,8 +125,9 @@ pub enum LayerSpec {
 #[serde(default, deny_unknown_fields, rename = "OpensslEnc")]
 #[schemars(extend("required" = ["passphrase"]))]
 pub struct OpensslEncSection {
-    /// Where the passphrase lies.
-    pub passphrase: Field<SecretSpec>,
+    /// Where the passphrase lies. A list names every copy that there is: each is tried, and one that does not open the backup is
+    /// told.
+    pub passphrase: Field<SecretsSpec>,
     /// The cipher, by openssl's name.
     #[schemars(extend("default" = "aes-256-cbc"))]
     pub cipher: Field<String>,
