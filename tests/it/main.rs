@@ -5,6 +5,8 @@
 mod cli;
 #[cfg(feature = "demo")]
 mod corpus;
+#[cfg(feature = "demo")]
+mod dns;
 mod examples;
 mod golden;
 mod hostile;
@@ -13,6 +15,8 @@ mod lab;
 mod postgres;
 mod require;
 mod runtime;
+#[cfg(feature = "demo")]
+mod secrets;
 #[cfg(feature = "demo")]
 mod signals;
 #[cfg(feature = "demo")]

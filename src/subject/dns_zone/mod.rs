@@ -12,6 +12,7 @@ mod export;
 mod judge;
 mod lexer;
 mod lint;
+pub mod live;
 mod loc;
 mod rdata;
 mod record;

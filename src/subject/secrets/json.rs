@@ -68,6 +68,42 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, Bad> {
     if scanner.peek().is_some() { Err(Bad::Behind) } else { Ok(entries) }
 }
 
+/// The members of the object that one member of the outer object is, each with its value as it is written. Nothing is copied but the
+/// names. `None` when there is no such object.
+pub(super) fn members<'t>(text: &'t str, outer: &str) -> Option<Vec<(String, &'t str)>> {
+    let inside = raw(text)?.into_iter().find(|(name, _)| name == outer)?.1;
+    raw(inside)
+}
+
+fn raw(text: &str) -> Option<Vec<(String, &str)>> {
+    let mut scanner = Scanner { text, at: 0 };
+    let mut members = Vec::new();
+    if scanner.next().ok()? != b'{' {
+        return None;
+    }
+    if scanner.peek()? == b'}' {
+        return Some(members);
+    }
+    loop {
+        if scanner.next().ok()? != b'"' {
+            return None;
+        }
+        let name = scanner.string().ok()?.to_string();
+        if scanner.next().ok()? != b':' {
+            return None;
+        }
+        scanner.peek()?;
+        let from = scanner.at;
+        scanner.pass().ok()?;
+        members.push((name, text.get(from..scanner.at)?));
+        match scanner.next().ok()? {
+            b',' => {}
+            b'}' => return Some(members),
+            _ => return None,
+        }
+    }
+}
+
 /// What a value is, by its first byte.
 fn kind(first: u8) -> Option<&'static str> {
     Some(match first {

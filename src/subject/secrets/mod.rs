@@ -6,6 +6,7 @@
 mod digests;
 mod json;
 mod judge;
+pub mod live;
 mod memory;
 
 use crate::census::{Census, Group, Vantage};
@@ -14,10 +15,12 @@ use crate::error::{Error, Result};
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
 use crate::scenario::SqlCheck;
+use crate::secret::Secrets;
 use crate::subject::{Attempt, Body, Facts, Intake, Payload, Restored, Subject, Surveyed, Wanted};
 use async_trait::async_trait;
 use digests::Digests;
 use json::{Bad, Entry, Value};
+use live::LiveSecrets;
 use std::io::Read;
 use std::sync::OnceLock;
 
@@ -54,6 +57,18 @@ impl SecretExport {
     pub fn new(spec: SecretsSpec) -> Self {
         memory::forbid_dumps();
         Self { spec, held: OnceLock::new() }
+    }
+
+    /// The live secrets, as they compare with the export that was read: names, and with `values: true` those whose values differ.
+    ///
+    /// # Errors
+    /// Harness: the API cannot be asked; values cannot be compared because no export was read.
+    pub async fn live(&self, live: &LiveSecrets, secrets: &Secrets) -> Result<Census> {
+        if !live.values {
+            return live::census(live, secrets).await;
+        }
+        let held = self.held.get().ok_or_else(|| Error::harness("the export was not read"))?;
+        live::census_with_values(live, secrets, &held.digests).await
     }
 }
 
