@@ -44,7 +44,7 @@ impl Default for Manners {
             ca: None,
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(30),
-            longest_pause: Duration::from_secs(60),
+            longest_pause: Duration::from_mins(1),
             largest: 32 << 20,
             retry: Retry { attempts: 4, base: Duration::from_millis(500), longest: Duration::from_secs(10) },
         }

@@ -44,7 +44,7 @@ fn run(export: &[u8]) -> (i32, String, Value) {
 }
 
 fn outcome<'a>(record: &'a Value, check: &str) -> &'a Value {
-    let outcomes = record["outcomes"].as_array().expect("outcomes");
+    let outcomes = record["checks"].as_array().expect("checks");
     outcomes.iter().find(|o| o["check"] == check).unwrap_or_else(|| panic!("no {check} in {outcomes:?}"))
 }
 

@@ -50,7 +50,7 @@ fn a_whole_export_passes_with_both_copies_of_its_passphrase() {
         record["censuses"][0]["groups"].as_array().expect("groups").iter().filter_map(|g| g["name"].as_str()).collect();
     assert_eq!(names, ["DATABASE_URL", "SESSION_KEY", "STRIPE_KEY"]);
     let told = |check: &str| {
-        let outcomes = record["outcomes"].as_array().expect("outcomes").clone();
+        let outcomes = record["checks"].as_array().expect("checks").clone();
         outcomes.into_iter().find(|o| o["check"] == check).unwrap_or_else(|| panic!("no {check}"))
     };
     assert_eq!(told("passphrase in the environment variable KEY_A")["message"], "opens the backup");

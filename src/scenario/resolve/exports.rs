@@ -9,11 +9,11 @@ use crate::subject::secrets::SecretsSpec;
 
 /// With whether an empty restore is fine: an export without a record is none.
 pub fn dns_zone(section: DnsZoneSection, collect: &mut Collector) -> (SubjectSpec, bool) {
-    let zone = collect.text(section.zone, "zone").and_then(|zone| zone_name(zone, collect));
+    let zone = collect.text(section.zone, "zone").and_then(|zone| zone_name(&zone, collect));
     (SubjectSpec::DnsZone(DnsZoneSpec { zone }), false)
 }
 
-fn zone_name(zone: Spanned<String>, collect: &mut Collector) -> Option<String> {
+fn zone_name(zone: &Spanned<String>, collect: &mut Collector) -> Option<String> {
     let legal = |label: &str| {
         !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };

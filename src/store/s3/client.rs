@@ -163,6 +163,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::secret::SecretRef;
+    use std::path::Path;
     use std::time::Duration;
 
     fn spec() -> S3Spec {

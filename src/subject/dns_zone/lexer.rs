@@ -71,11 +71,7 @@ impl Lexer {
                 self.word.push(c);
                 State::Escaped(quoted == State::Quoted)
             }
-            (State::Quoted, _) => {
-                self.word.push(c);
-                State::Quoted
-            }
-            (_, '"') => {
+            (State::Quoted, _) | (_, '"') => {
                 self.word.push(c);
                 State::Quoted
             }

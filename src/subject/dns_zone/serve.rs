@@ -54,10 +54,10 @@ pub(super) async fn serve(zone: &str, file: &ZoneFile, listed: &[ZoneRecord]) ->
     server.register_socket(udp);
     server.register_listener(tcp, IDLE, WAITING);
     let mut asker = Asker::connect(by_udp, by_tcp).await?;
-    let served = ask_all(&mut asker, zone, file, listed).await.map(|served| Served { refused, ..served });
+    let answers = ask_all(&mut asker, zone, file, listed).await.map(|served| Served { refused, ..served });
     // It stops when it is dropped; this only lets it close its sockets in peace.
     let _ = tokio::time::timeout(Duration::from_secs(1), server.shutdown_gracefully()).await;
-    served
+    answers
 }
 
 /// The server's zone, and the records that it does not take.
@@ -103,8 +103,8 @@ async fn ask_all(asker: &mut Asker, zone: &str, file: &ZoneFile, listed: &[ZoneR
     let (delegated, own): (Vec<_>, Vec<_>) = file.records.iter().partition(|record| is_delegated(record, zone, &cuts));
     // For these an ordinary server refers to another one; it holds them as glue at most.
     let mut answered: BTreeSet<Identity> = delegated.into_iter().map(ZoneRecord::identity).collect();
-    let asked = own.into_iter().chain(listed.iter().filter(|record| !is_delegated(record, zone, &cuts)));
-    let questions: BTreeSet<_> = asked.filter(|r| r.data.is_ok()).map(|r| (r.name.as_str(), r.kind.as_str())).collect();
+    let all = own.into_iter().chain(listed.iter().filter(|record| !is_delegated(record, zone, &cuts)));
+    let questions: BTreeSet<_> = all.filter(|r| r.data.is_ok()).map(|r| (r.name.as_str(), r.kind.as_str())).collect();
     for (name, kind) in questions {
         answered.extend(asker.ask(name, kind).await?);
     }

@@ -141,7 +141,7 @@ impl Scanner<'_> {
     /// It goes wrong just before this place.
     fn bad(&self) -> Bad {
         let before = self.text.as_bytes().get(..self.at).unwrap_or_default();
-        Bad::Line(1 + before.iter().filter(|byte| **byte == b'\n').count())
+        Bad::Line(1 + memchr::memchr_iter(b'\n', before).count())
     }
 
     fn entry(&mut self) -> Result<Entry, Bad> {

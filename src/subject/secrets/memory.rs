@@ -36,14 +36,16 @@ pub(super) fn read_all(mut reader: impl Read, most: usize) -> Result<Zeroizing<V
         pieces.push(piece);
         if size > most {
             let hint = "An export of secrets is small: something else is stored under its name.";
-            return Err(Error::backup(format!("it holds more than {} bytes", most)).hint(hint));
+            return Err(Error::backup(format!("it holds more than {most} bytes")).hint(hint));
         }
         if n < PIECE {
             break;
         }
     }
     let mut all = Zeroizing::new(Vec::with_capacity(size));
-    pieces.iter().for_each(|piece| all.extend_from_slice(piece));
+    for piece in &pieces {
+        all.extend_from_slice(piece);
+    }
     Ok(all)
 }
 
