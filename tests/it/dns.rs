@@ -213,3 +213,16 @@ async fn an_api_that_refuses_is_told_in_its_own_words_and_blames_nobodys_backup(
         assert!(!format!("{error:?}").contains(token), "{error:?}");
     }
 }
+
+/// The pack as an installation has it: with a configuration of its own.
+#[test]
+fn the_portfolio_pack_loads() {
+    let stage = Stage::empty("");
+    let pack = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/portfolio");
+    for name in ["dns-zone.yaml", "doppler-secrets.yaml"] {
+        let text = std::fs::read_to_string(pack.join(name)).expect(name).replace("store: b2", "store: here");
+        stage.write(&format!("scenarios/{name}"), text);
+    }
+    let output = stage.assay(&["validate"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
