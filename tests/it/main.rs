@@ -10,6 +10,7 @@ mod dns;
 mod examples;
 mod golden;
 mod hostile;
+mod http;
 mod junit;
 mod lab;
 mod postgres;
@@ -23,6 +24,5 @@ mod signals;
 mod stage;
 #[cfg(feature = "demo")]
 mod store_faults;
-#[cfg(feature = "demo")]
 mod support;
 mod sweep;

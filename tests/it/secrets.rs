@@ -5,10 +5,16 @@ use crate::support::apis::{TOKEN, doppler, doppler_error};
 use crate::support::double::{Double, Fault, Reply};
 use crate::support::exports::encrypt;
 use assay::census::Census;
+use assay::open::arrive::{Arriving, Order, arrive};
+use assay::run::progress::Progress;
 use assay::secret::{SecretRef, Secrets};
 use assay::subject::secrets::live::{LiveSecrets, census};
+use assay::subject::secrets::{SecretExport, SecretsSpec};
+use assay::subject::{Body, Payload, Subject};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
 const PASSPHRASE: &str = "correct-horse-battery-staple";
 /// What must never show. One has characters that encodings change.
@@ -229,6 +235,52 @@ async fn the_live_names_are_read_without_values_and_without_dopplers_own() {
     // An API that does not know the parameter sends Doppler's own as well.
     let old = Double::start(|_, _| Reply::json(200, json!({ "names": ["A", "DOPPLER_PROJECT"] }))).await;
     assert_eq!(look(&old, TOKEN).await.expect("census").total(), 1);
+}
+
+/// An export that was read, as a run has it.
+async fn read_export(plain: &[u8]) -> SecretExport {
+    let stored = futures_util::stream::iter([Ok(bytes::Bytes::copy_from_slice(plain))]).boxed();
+    let order = Order { stored, layers: Vec::new(), secrets: Secrets::default(), recognises: Arc::new(|_| true) };
+    let progress = Progress::new("test", tokio::sync::mpsc::unbounded_channel().0);
+    let Arriving { head, stream, intake: _intake, .. } = arrive(order, &progress).await.expect("arrive");
+    let subject = SecretExport::new(SecretsSpec::default());
+    let facts = subject.inspect(&head, None).expect("an export");
+    let attempt = subject.restore(Payload { head, body: Body::Stream(stream) }, &facts, None).await;
+    attempt.restored.expect("restored");
+    subject
+}
+
+#[tokio::test]
+async fn values_that_differ_are_named_and_restricted_ones_are_left_out() {
+    let live_secrets = vec![
+        ("DATABASE_URL".to_owned(), Some(VALUES[0].to_owned())),
+        ("SESSION_KEY".to_owned(), Some("another".to_owned())),
+        ("STRIPE_KEY".to_owned(), None),
+        ("NEW_KEY".to_owned(), Some("x".to_owned())),
+    ];
+    let double = Double::start(move |asked, _| doppler(&live_secrets, asked)).await;
+    let dir = tempfile::tempdir().expect("tempdir");
+    let file = dir.path().join("token");
+    std::fs::write(&file, TOKEN).expect("token");
+    let subject = read_export(&export()).await;
+    let live =
+        LiveSecrets { values: true, project: Some("my app".into()), config: Some("prd".into()), ..live(&double.url, &file) };
+    let census = subject.live(&live, &Secrets::default()).await.expect("census");
+    assert_eq!(census.inventory[0].members, ["SESSION_KEY"]);
+    let names: Vec<&str> = census.groups.iter().map(|g| g.name.as_str()).collect();
+    assert_eq!(names, ["DATABASE_URL", "NEW_KEY", "SESSION_KEY", "STRIPE_KEY"]);
+    let asked = &double.asked()[0];
+    assert_eq!((asked.parameter("project"), asked.parameter("config")), (Some("my%20app"), Some("prd")));
+    assert!(!format!("{subject:?} {census:?}").contains(VALUES[0]));
+}
+
+/// What a panic can show of a value is its `Debug`, and the message of a thread that is gone is another's.
+#[tokio::test]
+async fn a_panic_shows_no_value() {
+    let subject = Arc::new(read_export(&export()).await);
+    let panicked = tokio::spawn(async move { panic!("{subject:?}") }).await.expect_err("a panic").into_panic();
+    let message = panicked.downcast_ref::<String>().expect("a text");
+    assert!(message.contains("SecretExport") && VALUES.iter().all(|value| !message.contains(value)), "{message}");
 }
 
 #[tokio::test]
