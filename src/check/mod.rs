@@ -3,11 +3,15 @@
 pub mod age;
 pub mod cadence;
 pub mod count;
+pub mod drift;
 pub mod expect;
 pub mod fresh;
+pub mod integrity;
+pub mod matches;
 pub mod objectives;
 pub mod restored;
 pub mod retention;
+pub mod schema;
 pub mod size;
 pub mod sql;
 
@@ -126,7 +130,7 @@ pub fn did_you_mean<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> St
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::census::{Census, Group, Vantage};
 
     #[test]
@@ -147,6 +151,7 @@ mod tests {
             counted_in: "rows".into(),
             groups: tables.iter().map(group).collect(),
             inventory: Vec::new(),
+            partitions: std::collections::BTreeMap::new(),
         }
     }
 }

@@ -9,16 +9,19 @@
 //! ends the way, never the run; teardown always runs, and its failure is a finding.
 
 use super::record::{Recorder, Stopped};
-use super::{Phase, RunContext};
-use crate::census::Census;
+use super::sides::{Right, Sides};
+use super::{Phase, RunContext, reference};
+use crate::census::{Census, Vantage};
+use crate::check::schema::SchemaCheck;
 use crate::check::{self, Outcome, Status, objectives};
 use crate::error::Error;
 use crate::open::arrive::{self, Arriving, Order, Taken, arrive};
 use crate::open::unpack::unpack;
 use crate::report::evidence::{ArtifactRecord, InstanceRecord, KeptRecord, PayloadRecord, ScenarioRecord};
+use crate::run::event::Event;
 use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
-use crate::scenario::{Check, CheckKind, Scenario};
+use crate::scenario::{Check, CheckKind, Scenario, SubjectSpec};
 use crate::store::fetch::fetch;
 use crate::store::select::{self, Artifact, Selection, Want};
 use crate::store::{self, Store};
@@ -144,8 +147,8 @@ impl Way<'_> {
                 let path = room.path().join("payload");
                 let size = unpack(stream, path.clone(), self.cx.scratch_max).await?;
                 self.cx.runtime.user().give(&path)?;
-                // With its size known, more can be said against it.
-                let facts = self.subject.inspect(&head, Some(size))?;
+                // With all of it here, more can be said of it, and against it.
+                let facts = self.subject.inspect_file(&path, &head, size)?;
                 Ok((layers, outcomes, Opened { payload: Payload { head, body: Body::File { path, size } }, facts, intake }))
             })
             .await?;
@@ -222,9 +225,12 @@ impl Way<'_> {
 
     /// Counts what came back.
     async fn measure(&self, restored: &Restored, instance: Option<&Instance>, record: &mut Recorder) -> Result<Census, Stopped> {
-        let wanted = Wanted { newest: self.scenario.checks.iter().filter_map(wanted_time).collect() };
+        let wanted = Wanted { newest: self.scenario.checks.iter().filter_map(wanted_time).collect(), before: None };
         let census = record.step(Phase::Measure, None, async |_| self.subject.census(restored, instance, &wanted).await).await?;
         record.outcome([check::restored::judge(&census, self.scenario.allow_empty)]);
+        let artifact = record.record.censuses.iter().find(|census| census.vantage == Vantage::Artifact);
+        let matches = matches(self.scenario, artifact, &census);
+        record.outcome(matches);
         record.record.censuses.push(census.clone());
         Ok(census)
     }
@@ -239,26 +245,57 @@ impl Way<'_> {
         record: &mut Recorder,
     ) -> Result<(), Stopped> {
         let outcomes = Mutex::new(Vec::new());
+        let mut not_tested = Vec::new();
+        let right = Right { subject: self.subject.as_ref(), restored, instance, census, taken: artifact.taken };
         let checked = record
             .step(Phase::Check, None, async |_| {
+                let mut sides = Sides::take(self.scenario, self.cx, &right).await;
+                unpoisoned(&outcomes).append(&mut sides.outcomes);
                 for (name, check) in named_checks(self.scenario) {
                     let began = Instant::now();
                     let outcome = match &check.kind {
                         CheckKind::Count(count) => check::count::judge(count, census),
                         CheckKind::Fresh(fresh) => check::fresh::judge(fresh, census, artifact.taken),
                         CheckKind::Sql(sql) => check::sql::judge(sql, self.subject.query(restored, instance, sql).await),
+                        CheckKind::Integrity(aspect) => {
+                            let examined = self.subject.examine(restored, instance, aspect).await;
+                            not_tested.extend(examined.iter().flat_map(|examined| examined.not_tested.iter().cloned()));
+                            check::integrity::judge(aspect, &examined)
+                        }
+                        CheckKind::Schema(schema) => self.schema(schema, restored, instance).await,
+                        CheckKind::Drift(drift) => sides.judge(drift, &right),
+                        // Evaluated already, asked for or not.
+                        CheckKind::Matches(_) => continue,
                     };
                     let seconds = Some(began.elapsed().as_secs_f64());
                     unpoisoned(&outcomes).push(Outcome { check: name, seconds, ..outcome });
                 }
-                Ok(())
+                Ok(sides.into_censuses())
             })
             .await;
         record.outcome(std::mem::take(&mut *unpoisoned(&outcomes)));
-        if checked.is_ok() && record.record.depth == Depth::Restored {
-            record.record.depth = Depth::Checked;
+        record.record.not_tested.extend(not_tested);
+        let compared = checked?;
+        if record.record.depth == Depth::Restored {
+            record.record.depth = if compared.is_empty() { Depth::Checked } else { Depth::Compared };
         }
-        checked
+        record.record.censuses.extend(compared);
+        Ok(())
+    }
+
+    /// Compares the restored shape with its reference, or writes it there.
+    async fn schema(&self, check: &SchemaCheck, restored: &Restored, instance: Option<&Instance>) -> Outcome {
+        let whole = restored.outcomes.iter().all(|o| matches!(o.status, Status::Pass | Status::Warn));
+        let shape = self.subject.shape(restored, instance).await;
+        let (outcome, notes) = match shape {
+            Ok(shape) if self.cx.write_reference => reference::write(check, &shape, whole),
+            Ok(shape) => (reference::judge(check, &shape), Vec::new()),
+            Err(error) => (Outcome::from_error(check::schema::NAME, error), Vec::new()),
+        };
+        for text in notes {
+            let _ = self.cx.events.send(Event::Note { text: format!("{}: {text}", self.scenario.name) });
+        }
+        outcome
     }
 
     /// Removes what was made, or keeps it when that was asked for and nobody interrupted.
@@ -304,6 +341,27 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether what came back is what the artifact holds. Where the artifact's bytes cannot tell, that is in "not tested"; a scenario that
+/// asks for it all the same is not proven.
+fn matches(scenario: &Scenario, artifact: Option<&Census>, restored: &Census) -> Vec<Outcome> {
+    let asked = scenario.checks.iter().find_map(|check| match &check.kind {
+        CheckKind::Matches(matches) => Some(matches),
+        _ => None,
+    });
+    match (artifact, asked) {
+        (Some(artifact), asked) => {
+            let check = asked.cloned().unwrap_or_default();
+            let without: Vec<String> = match &scenario.subject {
+                SubjectSpec::Postgres(spec) => spec.without_extensions.iter().map(|without| without.name.clone()).collect(),
+                SubjectSpec::DnsZone(_) | SubjectSpec::Secrets(_) => Vec::new(),
+            };
+            vec![check::matches::rows(&check, artifact, restored), check::matches::objects(artifact, restored, &without)]
+        }
+        (None, Some(_)) => vec![check::matches::not_compared()],
+        (None, None) => Vec::new(),
+    }
+}
+
 /// An older artifact that was asked for says nothing of what a disaster now would lose.
 fn judges_rpo(want: &Want) -> bool {
     *want == Want::Newest
@@ -312,7 +370,12 @@ fn judges_rpo(want: &Want) -> bool {
 fn wanted_time(check: &Check) -> Option<(String, String)> {
     match &check.kind {
         CheckKind::Fresh(fresh) => Some((fresh.group.clone(), fresh.field.clone())),
-        CheckKind::Count(_) | CheckKind::Sql(_) => None,
+        CheckKind::Count(_)
+        | CheckKind::Sql(_)
+        | CheckKind::Integrity(_)
+        | CheckKind::Schema(_)
+        | CheckKind::Matches(_)
+        | CheckKind::Drift(_) => None,
     }
 }
 
@@ -323,6 +386,10 @@ fn named_checks(scenario: &Scenario) -> Vec<(String, &Check)> {
         CheckKind::Count(count) => check::count::name(count),
         CheckKind::Fresh(fresh) => check::fresh::name(fresh),
         CheckKind::Sql(sql) => check::sql::name(sql),
+        CheckKind::Integrity(aspect) => check::integrity::name(aspect),
+        CheckKind::Schema(_) => check::schema::NAME.to_owned(),
+        CheckKind::Matches(_) => check::matches::ROWS.to_owned(),
+        CheckKind::Drift(drift) => check::drift::name(drift),
     };
     let unique = |check| {
         let name = name(check);

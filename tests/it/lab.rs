@@ -36,7 +36,11 @@ pub fn runtime() -> LocalRuntime {
 
 /// The same with programs out of these folders.
 fn runtime_with(postgres_bin: Vec<PathBuf>) -> LocalRuntime {
-    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), postgres_bin, ..RuntimeSettings::default() };
+    runtime_of(RuntimeSettings { postgres_bin, ..RuntimeSettings::default() })
+}
+
+fn runtime_of(settings: RuntimeSettings) -> LocalRuntime {
+    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), ..settings };
     let runtime = LocalRuntime::new(&settings, &Secrets::default()).expect("a runtime");
     runtime.with_cache(Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")))
 }
@@ -79,13 +83,34 @@ impl Lab {
         self
     }
 
+    /// The same with tools that are ended after so long without progress.
+    pub fn with_no_progress(mut self, limit: std::time::Duration) -> Self {
+        self.runtime = runtime_of(RuntimeSettings { no_progress: Some(limit), ..RuntimeSettings::default() });
+        self
+    }
+
+    /// The same with the programs of this folder beside those of the machine.
+    pub fn with_programs(bin: PathBuf) -> Self {
+        Self { runtime: runtime_with(vec![bin]), ..Self::new() }
+    }
+
     pub fn base(&self) -> &Path {
         self.base.path()
     }
 
     pub async fn start(&self) -> Server {
+        self.start_by(&*recipe()).await
+    }
+
+    /// A server of this major version.
+    pub async fn start_major(&self, major: u32) -> Server {
+        let subject = Postgres::new(PostgresSpec { version: Some(major), ..PostgresSpec::default() });
+        self.start_by(&*subject.recipe(&Facts::default()).expect("a server is needed")).await
+    }
+
+    async fn start_by(&self, recipe: &dyn Recipe) -> Server {
         let room = self.scratch.room("server").expect("room");
-        let instance = self.runtime.start(&*recipe(), room.path()).await.expect("a server");
+        let instance = self.runtime.start(recipe, room.path()).await.expect("a server");
         Server { instance, room }
     }
 
@@ -97,13 +122,14 @@ impl Lab {
         let progress = Progress::new("test", tokio::sync::mpsc::unbounded_channel().0);
         let Arriving { head, stream, intake: _intake, .. } = arrive(order, &progress).await?;
         let (subject, size) = (subject(), dump.len() as u64);
-        let facts = subject.inspect(&head, Some(size))?;
+        let mut facts = subject.inspect(&head, Some(size))?;
         let body = match subject.intake(&facts) {
             Intake::Stream => Body::Stream(stream),
             Intake::File => {
                 let path = room.path().join("payload");
                 unpack(stream, path.clone(), None).await?;
                 self.runtime.user().give(&path)?;
+                facts = subject.inspect_file(&path, &head, size)?;
                 Body::File { path, size }
             }
         };

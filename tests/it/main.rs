@@ -7,13 +7,23 @@ mod cli;
 mod corpus;
 #[cfg(feature = "demo")]
 mod dns;
+#[cfg(feature = "demo")]
+mod drift;
 mod examples;
 mod golden;
 mod hostile;
 mod http;
 mod junit;
 mod lab;
+mod pgdump;
+mod live_tls;
+mod matches;
+mod pgscript;
+mod pginventory;
+mod pgshape;
 mod postgres;
+#[cfg(feature = "demo")]
+mod reference;
 mod require;
 mod runtime;
 #[cfg(feature = "demo")]
@@ -22,6 +32,7 @@ mod secrets;
 mod signals;
 #[cfg(feature = "demo")]
 mod stage;
+mod stall;
 #[cfg(feature = "demo")]
 mod store_faults;
 mod support;

@@ -19,7 +19,7 @@ async fn shop(lab: &Lab) -> Server {
 
 async fn census(proof: &Proof, wanted: &[(&str, &str)]) -> Census {
     let newest = wanted.iter().map(|(group, field)| ((*group).to_owned(), (*field).to_owned())).collect();
-    subject().census(&proof.restored, Some(&proof.instance), &Wanted { newest }).await.expect("a census")
+    subject().census(&proof.restored, Some(&proof.instance), &Wanted { newest, before: None }).await.expect("a census")
 }
 
 fn assert_whole(census: &Census, format: &str) {
@@ -37,7 +37,7 @@ fn assert_whole(census: &Census, format: &str) {
     ];
     assert_eq!(rows, expected, "{format}");
     for (kind, count) in [
-        ("constraints", 6),
+        ("constraints", 7),
         ("extensions", 0),
         ("functions", 1),
         ("indexes", 5),
@@ -58,6 +58,22 @@ fn assert_whole(census: &Census, format: &str) {
 async fn every_format_comes_back_whole() {
     let lab = Lab::new();
     let server = shop(&lab).await;
+    // Parts in any order and at any depth, and what does not belong to them.
+    server.shell("pg_dump -Fd -j2 -f dir shop; mkdir -p a/b; echo hello >a/readme.txt; cp -r dir a/b/shop");
+    for (format, command) in [
+        ("tar", "pg_dump -Ft shop"),
+        ("directory", "tar -C dir -c ."),
+        ("directory", "tar -c $(ls dir/* | sort -r)"),
+        ("directory", "tar -c a"),
+        ("directory", "pg_dump -Fd -Z0 -f plain shop; tar -c --format=pax plain"),
+    ] {
+        let proof = lab.restore(&server.shell(command)).await.unwrap_or_else(|e| panic!("{command}: {e:?}"));
+        assert_eq!(proof.facts.format, format, "{command}");
+        assert!(proof.facts.get("dumped from").is_some_and(|from| from.starts_with(&server.instance.installation().version)));
+        assert_eq!(proof.restored.outcomes[0].status, Status::Pass, "{command}: {:?}", proof.restored.log);
+        assert_whole(&census(&proof, &[]).await, command);
+        proof.instance.stop().await.expect("a clean end");
+    }
     for (format, options) in [("custom", &["-Fc"][..]), ("custom", &["-Fc", "-Z0"]), ("plain", &[]), ("plain", &["--inserts"])] {
         let proof = lab.restore(&server.dump("shop", options).await).await.expect("restored");
         assert_eq!(proof.facts.format, format);

@@ -1,33 +1,48 @@
 //! The checks of a scenario.
 
 use super::collect::Collector;
+use super::{compare, shape};
 use crate::check::expect::Expect;
+use crate::check::{drift, integrity, matches, schema};
 use crate::scenario::failure::split_advice;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Source};
 use crate::scenario::spec::{CheckSpec, CountSection, FreshSection, SqlSection};
 use crate::scenario::{Check, CheckKind, CountCheck, FreshCheck, SqlCheck};
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// For a query that sets no limit of its own.
 const SQL_TIMEOUT: Duration = Duration::from_mins(1);
 
-pub fn checks(field: Field<Vec<Field<CheckSpec>>>, source: &Source, collect: &mut Collector) -> Vec<Check> {
+/// What a check is read with.
+pub struct Around<'s> {
+    /// The file that it stands in.
+    pub source: &'s Source,
+    /// That file's folder.
+    pub folder: &'s Path,
+    /// Whether the scenario names a live system.
+    pub live: bool,
+}
+
+pub fn checks(field: Field<Vec<Field<CheckSpec>>>, around: &Around, collect: &mut Collector) -> Vec<Check> {
+    let source = around.source;
     let mut first: HashMap<String, Place> = HashMap::new();
     let mut checks = Vec::new();
     for Spanned { value, place } in field.value().unwrap_or_default().into_iter().filter_map(Field::given) {
-        let Some(kind) = resolve(value, place, collect) else { continue };
-        let label = label(&kind);
-        if let Some(before) = first.get(&label) {
+        let kinds = resolve(value, place, around, collect);
+        if let Some((label, before)) = kinds.iter().map(label).find_map(|label| first.get(&label).map(|place| (label, *place))) {
             let hint = format!(
                 "Reports tell checks apart by it; the other one is in line {}. Join the two, or give a query a `name`.",
                 source.line(before.start)
             );
             collect.wrong(place, format!("the check `{label}` is there twice"), hint);
         }
-        first.entry(label).or_insert(place);
-        checks.push(Check { at: format!("{}:{}", source.file.display(), source.line(place.start)), kind });
+        for kind in kinds {
+            first.entry(label(&kind)).or_insert(place);
+            checks.push(Check { at: format!("{}:{}", source.file.display(), source.line(place.start)), kind });
+        }
     }
     checks
 }
@@ -38,15 +53,25 @@ fn label(kind: &CheckKind) -> String {
         CheckKind::Count(count) => format!("count {}", count.of),
         CheckKind::Fresh(fresh) => format!("fresh {}.{}", fresh.group, fresh.field),
         CheckKind::Sql(sql) => format!("sql {}", sql.name),
+        CheckKind::Integrity(aspect) => integrity::name(aspect),
+        CheckKind::Schema(_) => schema::NAME.to_owned(),
+        CheckKind::Matches(_) => matches::ROWS.to_owned(),
+        CheckKind::Drift(check) => drift::name(check),
     }
 }
 
-fn resolve(check: CheckSpec, place: Place, collect: &mut Collector) -> Option<CheckKind> {
-    match check {
+/// One check, or one for each aspect of it.
+fn resolve(check: CheckSpec, place: Place, around: &Around, collect: &mut Collector) -> Vec<CheckKind> {
+    let one = match check {
         CheckSpec::Count(section) => count(section, place, collect).map(CheckKind::Count),
         CheckSpec::Fresh(section) => fresh(section, place, collect).map(CheckKind::Fresh),
         CheckSpec::Sql(section) => sql(section, place, collect).map(CheckKind::Sql),
-    }
+        CheckSpec::Matches(spec) => Some(CheckKind::Matches(compare::matches(spec, place, collect))),
+        CheckSpec::Drift(section) => compare::drift(section, place, around.live, collect).map(CheckKind::Drift),
+        CheckSpec::Integrity(section) => return shape::integrity(section, collect),
+        CheckSpec::Schema(section) => shape::schema(section, place, around.folder, collect).map(CheckKind::Schema),
+    };
+    one.into_iter().collect()
 }
 
 fn count(section: CountSection, place: Place, collect: &mut Collector) -> Option<CountCheck> {

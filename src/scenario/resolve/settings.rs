@@ -4,14 +4,18 @@ use super::collect::Collector;
 use crate::scenario::de::Typed;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Problem};
-use crate::scenario::spec::{CredentialsSpec, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec};
-use crate::scenario::{Credentials, RuntimeSettings, S3Spec, Settings, StoreSpec, Waits};
+use crate::scenario::spec::{
+    CredentialsSpec, HistorySpec, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
+};
+use crate::scenario::{Credentials, HistorySettings, RuntimeSettings, S3Spec, Settings, StoreSpec, Waits};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SCENARIO_TIMEOUT: Duration = Duration::from_hours(2);
 const CONNECT: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(30);
+/// A year of nightly runs.
+const HISTORY_KEEP: usize = 400;
 
 /// What is known of the stores, for scenarios that name one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +71,14 @@ pub fn settings(
     let settings = Settings {
         file,
         stores: usable(&stores),
-        runtime: runtime(spec.runtime.value().unwrap_or_default(), folder, &mut collect),
+        runtime: RuntimeSettings {
+            no_progress: timeouts.no_progress,
+            ..runtime(spec.runtime.value().unwrap_or_default(), folder, &mut collect)
+        },
         scratch,
         scratch_max: max.value().map(|bytes| bytes.0),
         reports: reports.unwrap_or_else(|| folder.join("reports").join("out")),
+        history: history(spec.history.value().unwrap_or_default(), folder, &mut collect),
     };
     (ResolvedSettings { settings, stores, scenario_timeout: timeouts.scenario }, collect.into_problems())
 }
@@ -96,6 +104,7 @@ struct Timeouts {
     scenario: Duration,
     connect: Duration,
     stall: Duration,
+    no_progress: Option<Duration>,
 }
 
 fn timeouts(spec: TimeoutsSpec, collect: &mut Collector) -> Timeouts {
@@ -103,6 +112,7 @@ fn timeouts(spec: TimeoutsSpec, collect: &mut Collector) -> Timeouts {
         scenario: collect.duration(spec.scenario, "scenario").unwrap_or(SCENARIO_TIMEOUT),
         connect: collect.duration(spec.connect, "connect").unwrap_or(CONNECT),
         stall: collect.duration(spec.stall, "stall").unwrap_or(STALL),
+        no_progress: collect.duration(spec.no_progress, "no_progress"),
     }
 }
 
@@ -245,7 +255,18 @@ fn runtime(spec: RuntimeSpec, folder: &Path, collect: &mut Collector) -> Runtime
         memory: spec.memory.value().map(|bytes| bytes.0),
         postgres_bin: bin.map_or_else(Vec::new, |bin| bin.value.0.iter().map(|path| folder.join(path)).collect()),
         user: collect.text(local.user, "user").map(|user| user.value),
+        no_progress: None,
     }
+}
+
+fn history(spec: HistorySpec, folder: &Path, collect: &mut Collector) -> HistorySettings {
+    let dir = path(spec.dir, "dir", folder, collect).unwrap_or_else(|| folder.join("reports").join("history"));
+    let keep = spec.keep.given();
+    if let Some(keep) = keep.as_ref().filter(|keep| !(1..=1_000_000).contains(&keep.value)) {
+        collect.wrong(keep.place, format!("`keep` is {}", keep.value), "Write a number from 1 to 1000000, or leave the key out.");
+    }
+    let keep = keep.and_then(|keep| usize::try_from(keep.value).ok()).unwrap_or(HISTORY_KEEP);
+    HistorySettings { dir, keep }
 }
 
 fn processors(cpus: &Spanned<u64>, collect: &mut Collector) -> Option<usize> {

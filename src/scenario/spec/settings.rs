@@ -20,6 +20,8 @@ pub struct SettingsSpec {
     pub timeouts: Field<TimeoutsSpec>,
     /// Where reports go.
     pub reports: Field<ReportsSpec>,
+    /// Where earlier runs are remembered.
+    pub history: Field<HistorySpec>,
 }
 
 /// One store: either a bucket or a folder.
@@ -144,6 +146,9 @@ pub struct TimeoutsSpec {
     /// A whole scenario that sets no `timeout` of its own.
     #[schemars(extend("default" = "2h"))]
     pub scenario: Field<Span>,
+    /// A tool that reads nothing, writes nothing and whose server does nothing for so long is ended.
+    #[schemars(extend("default" = "2m"))]
+    pub no_progress: Field<Span>,
     /// Making a connection to a store.
     #[schemars(extend("default" = "10s"))]
     pub connect: Field<Span>,
@@ -159,4 +164,17 @@ pub struct ReportsSpec {
     /// The folder that each run gets a folder in; `reports/out` when left out.
     #[schemars(length(min = 1))]
     pub dir: Field<String>,
+}
+
+/// Where earlier runs are remembered, for `drift: { against: last_good }` and `assay history`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "History")]
+pub struct HistorySpec {
+    /// The folder that keeps one file per scenario and run; `reports/history` when left out. It must outlive the machine that a run
+    /// is done on.
+    #[schemars(length(min = 1))]
+    pub dir: Field<String>,
+    /// The most runs that are kept of each scenario. The last good one always stays.
+    #[schemars(range(min = 1, max = 1_000_000), extend("default" = 400))]
+    pub keep: Field<u64>,
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// The kind of inventory that names every record.
 const MEMBERS: &str = "members";
+/// A record is named by its type and its owner; what follows is its content.
+const NAMED_BY: usize = 2;
 
 /// The census of some records. The same record twice counts once: on a server it is one.
 pub(super) fn census<'r>(vantage: Vantage, records: impl IntoIterator<Item = &'r ZoneRecord>) -> Census {
@@ -20,8 +22,8 @@ pub(super) fn census<'r>(vantage: Vantage, records: impl IntoIterator<Item = &'r
     }
     let mut members: Vec<String> = labels.into_values().collect();
     members.sort();
-    let inventory = vec![Inventory { kind: MEMBERS.into(), count: members.len() as u64, members }];
-    Census { vantage, groups_are: "types".into(), counted_in: "records".into(), groups, inventory }
+    let inventory = vec![Inventory { kind: MEMBERS.into(), count: members.len() as u64, members, named_by: NAMED_BY }];
+    Census { vantage, groups_are: "types".into(), counted_in: "records".into(), groups, inventory, partitions: BTreeMap::new() }
 }
 
 /// `A 100, CNAME 20, MX 2`.

@@ -59,15 +59,22 @@ impl DnsZone {
         let outcome = judge::served(&served, listed.len());
         // A second restore of the same subject does not happen.
         let _ = self.answered.set(answered(export, &served));
-        Ok(Restored { databases: vec![export.zone.clone()], outcomes: vec![outcome], tools: Vec::new(), log: Vec::new() })
+        Ok(Restored {
+            databases: vec![export.zone.clone()],
+            prefixed: false,
+            outcomes: vec![outcome],
+            tools: Vec::new(),
+            log: Vec::new(),
+        })
     }
 }
 
-/// The records that the server answered, without those that are Cloudflare's own and in no list of its API.
+/// The records that the server answered, without those that are Cloudflare's own and in no list of its API. Those that no server here
+/// can be asked for count as they are listed: `zone served` names them, and a comparison would call them lost.
 fn answered(export: &Export, served: &Served) -> Census {
     let listed = &export.listing.records;
     let all = export.file.records.iter().filter(|record| !judge::is_own(record, &export.zone)).chain(listed);
-    census::census(Vantage::Restored, all.filter(|record| served.answered.contains(&record.identity())))
+    census::census(Vantage::Restored, all.filter(|record| served.answered.contains(&record.identity()) || served.unasked.contains(&record.label())))
 }
 
 #[async_trait]

@@ -54,22 +54,27 @@ impl ZoneRecord {
         let Self { name, kind, .. } = self;
         match kind.as_str() {
             "TXT" | "SPF" => {
-                let digest = hex(&openssl::sha::sha256(&self.identity().value)[..4]);
-                format!("{kind} {name} (text {digest})")
+                format!("{kind} {name} (text {})", self.digest())
             }
-            _ => format!("{kind} {name} {}", shortened(&self.content)),
+            _ => format!("{kind} {name} {}", self.shown()),
         }
     }
-}
 
-/// Keys and certificates fill lines.
-fn shortened(content: &str) -> String {
-    const LONGEST: usize = 80;
-    let content = content.replace(|c: char| c.is_control(), " ");
-    if content.chars().count() <= LONGEST {
-        return content;
+    /// The content. Keys and certificates fill lines: they are cut, and what was cut off is told apart by a digest.
+    fn shown(&self) -> String {
+        const LONGEST: usize = 80;
+        let content = self.content.replace(|c: char| c.is_control(), " ");
+        if content.chars().count() <= LONGEST {
+            return content;
+        }
+        let begin: String = content.chars().take(LONGEST).collect();
+        format!("{begin}... ({})", self.digest())
     }
-    content.chars().take(LONGEST).chain(['.', '.', '.']).collect()
+
+    /// Tells one value from another without showing it.
+    fn digest(&self) -> String {
+        hex(&openssl::sha::sha256(&self.identity().value)[..4])
+    }
 }
 
 /// A host's name as it is compared: lower case, no closing dot.

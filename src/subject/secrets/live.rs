@@ -4,6 +4,7 @@ use super::digests::Digests;
 use super::json::{self, Value as Member};
 use super::{census as count, judge};
 use crate::census::{Census, Inventory, Vantage};
+use crate::check::drift::CHANGED;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Ask, Http, Manners};
 use crate::secret::{SecretRef, Secrets};
@@ -14,9 +15,6 @@ use std::path::PathBuf;
 
 /// Where Doppler's API is.
 pub const API: &str = "https://api.doppler.com";
-
-/// The kind of inventory that names the keys whose values differ.
-pub const CHANGED: &str = "changed";
 
 /// How live secrets are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +69,7 @@ pub(super) async fn census_with_values(live: &LiveSecrets, secrets: &Secrets, di
         names.insert(name);
     }
     let mut census = count(Vantage::Live, &names.into_iter().collect::<Vec<_>>());
-    census.inventory.push(Inventory { kind: CHANGED.into(), count: changed.len() as u64, members: changed });
+    census.inventory.push(Inventory { kind: CHANGED.into(), count: changed.len() as u64, members: changed, named_by: 0 });
     Ok(census)
 }
 

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use digests::Digests;
 use json::{Bad, Entry, Value};
 use live::LiveSecrets;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::OnceLock;
 
@@ -112,7 +113,7 @@ impl Subject for SecretExport {
                 let census = Some(census(Vantage::Artifact, &held.names));
                 // A second restore of the same subject does not happen.
                 let _ = self.held.set(held);
-                let restored = Restored { databases: Vec::new(), outcomes, tools: Vec::new(), log: Vec::new() };
+                let restored = Restored { databases: Vec::new(), prefixed: false, outcomes, tools: Vec::new(), log: Vec::new() };
                 Attempt { surveyed: Surveyed { census, ..Surveyed::default() }, restored: Ok(restored) }
             }
             Err(error) => Attempt { surveyed: Surveyed::default(), restored: Err(error) },
@@ -186,6 +187,7 @@ fn census(vantage: Vantage, names: &[String]) -> Census {
         counted_in: "values".into(),
         groups: names.iter().map(group).collect(),
         inventory: Vec::new(),
+        partitions: BTreeMap::new(),
     }
 }
 

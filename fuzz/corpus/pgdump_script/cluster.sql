@@ -1,0 +1,537 @@
+--
+-- PostgreSQL database cluster dump
+--
+
+\restrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+SET default_transaction_read_only = off;
+
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+
+--
+-- Roles
+--
+
+CREATE ROLE "Büro & Co";
+ALTER ROLE "Büro & Co" WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS;
+CREATE ROLE app_owner;
+ALTER ROLE app_owner WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB LOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 5;
+CREATE ROLE postgres;
+ALTER ROLE postgres WITH SUPERUSER INHERIT CREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS;
+CREATE ROLE reporting;
+ALTER ROLE reporting WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS;
+
+--
+-- User Configurations
+--
+
+
+--
+-- Role memberships
+--
+
+GRANT reporting TO app_owner WITH INHERIT TRUE GRANTED BY postgres;
+
+
+
+
+
+
+\unrestrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+--
+-- Databases
+--
+
+--
+-- Database "template1" dump
+--
+
+\connect template1
+
+--
+-- PostgreSQL database dump
+--
+
+\restrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+-- Dumped from database version 18.6 (Debian 18.6-3)
+-- Dumped by pg_dump version 18.6 (Debian 18.6-3)
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+--
+-- Database "postgres" dump
+--
+
+\connect postgres
+
+--
+-- PostgreSQL database dump
+--
+
+\restrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+-- Dumped from database version 18.6 (Debian 18.6-3)
+-- Dumped by pg_dump version 18.6 (Debian 18.6-3)
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+--
+-- Database "shop" dump
+--
+
+--
+-- PostgreSQL database dump
+--
+
+\restrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+-- Dumped from database version 18.6 (Debian 18.6-3)
+-- Dumped by pg_dump version 18.6 (Debian 18.6-3)
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: shop; Type: DATABASE; Schema: -; Owner: postgres
+--
+
+CREATE DATABASE shop WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C.UTF-8';
+
+
+ALTER DATABASE shop OWNER TO postgres;
+
+\unrestrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+\connect shop
+\restrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: customers; Type: TABLE; Schema: public; Owner: postgres
+--
+
+CREATE TABLE public.customers (
+    id integer NOT NULL,
+    name text NOT NULL,
+    email text,
+    created_at timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE public.customers OWNER TO postgres;
+
+--
+-- Name: notes; Type: TABLE; Schema: public; Owner: postgres
+--
+
+CREATE TABLE public.notes (
+    body text
+);
+
+
+ALTER TABLE public.notes OWNER TO postgres;
+
+--
+-- Name: orders; Type: TABLE; Schema: public; Owner: postgres
+--
+
+CREATE TABLE public.orders (
+    id integer NOT NULL,
+    customer_id integer NOT NULL,
+    product_id integer NOT NULL,
+    quantity integer DEFAULT 1 NOT NULL,
+    note text
+);
+
+
+ALTER TABLE public.orders OWNER TO postgres;
+
+--
+-- Name: orders_id_seq; Type: SEQUENCE; Schema: public; Owner: postgres
+--
+
+ALTER TABLE public.orders ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.orders_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: products; Type: TABLE; Schema: public; Owner: postgres
+--
+
+CREATE TABLE public.products (
+    id integer NOT NULL,
+    name text NOT NULL,
+    price numeric(8,2) NOT NULL,
+    CONSTRAINT products_price_check CHECK ((price >= (0)::numeric))
+);
+
+
+ALTER TABLE public.products OWNER TO postgres;
+
+--
+-- Name: revenue; Type: VIEW; Schema: public; Owner: postgres
+--
+
+CREATE VIEW public.revenue AS
+ SELECT p.name,
+    sum(((o.quantity)::numeric * p.price)) AS total
+   FROM (public.orders o
+     JOIN public.products p ON ((p.id = o.product_id)))
+  GROUP BY p.name;
+
+
+ALTER VIEW public.revenue OWNER TO postgres;
+
+--
+-- Data for Name: customers; Type: TABLE DATA; Schema: public; Owner: postgres
+--
+
+COPY public.customers (id, name, email, created_at) FROM stdin;
+1	Kundin 1 Groß	c1@example.org	2026-01-01 01:00:00+00
+2	Kundin 2 Smith	c2@example.org	2026-01-01 02:00:00+00
+3	Kundin 3 Müller	c3@example.org	2026-01-01 03:00:00+00
+4	Kundin 4 Groß	c4@example.org	2026-01-01 04:00:00+00
+5	Kundin 5 Smith	c5@example.org	2026-01-01 05:00:00+00
+6	Kundin 6 Müller	c6@example.org	2026-01-01 06:00:00+00
+7	Kundin 7 Groß	c7@example.org	2026-01-01 07:00:00+00
+8	Kundin 8 Smith	c8@example.org	2026-01-01 08:00:00+00
+9	Kundin 9 Müller	c9@example.org	2026-01-01 09:00:00+00
+10	Kundin 10 Groß	c10@example.org	2026-01-01 10:00:00+00
+11	Kundin 11 Smith	c11@example.org	2026-01-01 11:00:00+00
+12	Kundin 12 Müller	c12@example.org	2026-01-01 12:00:00+00
+13	Kundin 13 Groß	c13@example.org	2026-01-01 13:00:00+00
+14	Kundin 14 Smith	c14@example.org	2026-01-01 14:00:00+00
+15	Kundin 15 Müller	c15@example.org	2026-01-01 15:00:00+00
+16	Kundin 16 Groß	c16@example.org	2026-01-01 16:00:00+00
+17	Kundin 17 Smith	c17@example.org	2026-01-01 17:00:00+00
+18	Kundin 18 Müller	c18@example.org	2026-01-01 18:00:00+00
+19	Kundin 19 Groß	c19@example.org	2026-01-01 19:00:00+00
+20	Kundin 20 Smith	c20@example.org	2026-01-01 20:00:00+00
+21	Kundin 21 Müller	c21@example.org	2026-01-01 21:00:00+00
+22	Kundin 22 Groß	c22@example.org	2026-01-01 22:00:00+00
+23	Kundin 23 Smith	c23@example.org	2026-01-01 23:00:00+00
+24	Kundin 24 Müller	c24@example.org	2026-01-02 00:00:00+00
+25	Kundin 25 Groß	c25@example.org	2026-01-02 01:00:00+00
+26	Kundin 26 Smith	c26@example.org	2026-01-02 02:00:00+00
+27	Kundin 27 Müller	c27@example.org	2026-01-02 03:00:00+00
+28	Kundin 28 Groß	c28@example.org	2026-01-02 04:00:00+00
+29	Kundin 29 Smith	c29@example.org	2026-01-02 05:00:00+00
+30	Kundin 30 Müller	c30@example.org	2026-01-02 06:00:00+00
+31	Kundin 31 Groß	c31@example.org	2026-01-02 07:00:00+00
+32	Kundin 32 Smith	c32@example.org	2026-01-02 08:00:00+00
+33	Kundin 33 Müller	c33@example.org	2026-01-02 09:00:00+00
+34	Kundin 34 Groß	c34@example.org	2026-01-02 10:00:00+00
+35	Kundin 35 Smith	c35@example.org	2026-01-02 11:00:00+00
+36	Kundin 36 Müller	c36@example.org	2026-01-02 12:00:00+00
+37	Kundin 37 Groß	c37@example.org	2026-01-02 13:00:00+00
+38	Kundin 38 Smith	c38@example.org	2026-01-02 14:00:00+00
+39	Kundin 39 Müller	c39@example.org	2026-01-02 15:00:00+00
+40	Kundin 40 Groß	c40@example.org	2026-01-02 16:00:00+00
+\.
+
+
+--
+-- Data for Name: notes; Type: TABLE DATA; Schema: public; Owner: postgres
+--
+
+COPY public.notes (body) FROM stdin;
+tab\tand\nnewline
+back\\slash
+
+\N
+\\.
+\.
+
+
+--
+-- Data for Name: orders; Type: TABLE DATA; Schema: public; Owner: postgres
+--
+
+COPY public.orders (id, customer_id, product_id, quantity, note) FROM stdin;
+1	18	14	2	\N
+2	35	7	3	\N
+3	12	20	4	417c4fa3b4135a6c64e05f8d35f71648
+4	29	13	5	\N
+5	6	6	1	\N
+6	23	19	2	39d987fd8304752bbbec0bd1afd4b7f3
+7	40	12	3	\N
+8	17	5	4	\N
+9	34	18	5	ab0fd361fde5c3625fe76007f204cc04
+10	11	11	1	\N
+11	28	4	2	\N
+12	5	17	3	5143dfd77b3a79d1965967e70ef045c7
+13	22	10	4	\N
+14	39	3	5	\N
+15	16	16	1	81b347cfb7c89fe6da587aa6b3474d9e
+16	33	9	2	\N
+17	10	2	3	\N
+18	27	15	4	f9eccae5d96c8a7776a008d1a51b1934
+19	4	8	5	\N
+20	21	1	1	\N
+21	38	14	2	21fc81af340b9551550a316a4e63e160
+22	15	7	3	\N
+23	32	20	4	\N
+24	9	13	5	8015a26a760a986b33f23894b34d2fe7
+25	26	6	1	\N
+26	3	19	2	\N
+27	20	12	3	1a9c3df82bacdb6477ae6d0dcbf3f556
+28	37	5	4	\N
+29	14	18	5	\N
+30	31	11	1	b3797f56c29e6cbe7b42bd57296461f8
+31	8	4	2	\N
+32	25	17	3	\N
+33	2	10	4	53aa36b6c81cd429a32ba4d48cb15fc4
+34	19	3	5	\N
+35	36	16	1	\N
+36	13	9	2	a63857016156d26454c4866cb2f7f356
+37	30	2	3	\N
+38	7	15	4	\N
+39	24	8	5	eceef6e22468e22839fb1ece5250fe5a
+40	1	1	1	\N
+41	18	14	2	\N
+42	35	7	3	ad11498fd3f04bb9df91f5761cad6955
+43	12	20	4	\N
+44	29	13	5	\N
+45	6	6	1	c3dd5033dc85dc2f6346425c9a80e5db
+46	23	19	2	\N
+47	40	12	3	\N
+48	17	5	4	e71d7259df6a7bfb8d9d47af1e864eba
+49	34	18	5	\N
+50	11	11	1	\N
+51	28	4	2	84b7bb1c3c8bdb403ee0d501cd4f0691
+52	5	17	3	\N
+53	22	10	4	\N
+54	39	3	5	79d7ffa89ff25942adcc718f6cc5919c
+55	16	16	1	\N
+56	33	9	2	\N
+57	10	2	3	bf680fe5b0ec8c5a1a81abac18f7b007
+58	27	15	4	\N
+59	4	8	5	\N
+60	21	1	1	a96f11542a12461ee3bf55a45afaffb0
+61	38	14	2	\N
+62	15	7	3	\N
+63	32	20	4	8053508a8930249f619e0ed153a3b386
+64	9	13	5	\N
+65	26	6	1	\N
+66	3	19	2	fd4cf80b9f6c55603ca788cf341e22c4
+67	20	12	3	\N
+68	37	5	4	\N
+69	14	18	5	d40b445d6fa4ffdf857a6444338510cc
+70	31	11	1	\N
+71	8	4	2	\N
+72	25	17	3	57a8c31c8bf89596ee633be0dfcd0ed7
+73	2	10	4	\N
+74	19	3	5	\N
+75	36	16	1	285ed9062195808b29f6178d122e5d32
+76	13	9	2	\N
+77	30	2	3	\N
+78	7	15	4	6ec94119199396100726f78fdfa96d27
+79	24	8	5	\N
+80	1	1	1	\N
+81	18	14	2	8622b6f3cff06894103cadf38a93330c
+82	35	7	3	\N
+83	12	20	4	\N
+84	29	13	5	7dca636dbbb148df18898aef49312d7f
+85	6	6	1	\N
+86	23	19	2	\N
+87	40	12	3	9b8776e20765e40fe661d4955ced8ee9
+88	17	5	4	\N
+89	34	18	5	\N
+90	11	11	1	2dbbd1128f82692d7b310b7ab27c097f
+91	28	4	2	\N
+92	5	17	3	\N
+93	22	10	4	a7cb110a14cbfa311765c56b87c9858f
+94	39	3	5	\N
+95	16	16	1	\N
+96	33	9	2	10c2681607130339259ecaaa6699efb2
+97	10	2	3	\N
+98	27	15	4	\N
+99	4	8	5	c51d7b5fd840b1bffc25db7e097017a7
+100	21	1	1	\N
+101	38	14	2	\N
+102	15	7	3	284c96e60857d48cc44488dc470212ab
+103	32	20	4	\N
+104	9	13	5	\N
+105	26	6	1	e3cfca8bf95cb727438a120ee7f712ea
+106	3	19	2	\N
+107	20	12	3	\N
+108	37	5	4	27752c97601eaa5cb22b0c3d353ea5ec
+109	14	18	5	\N
+110	31	11	1	\N
+111	8	4	2	562300c13078620a44573621d970ffc2
+112	25	17	3	\N
+113	2	10	4	\N
+114	19	3	5	9a9cf93ea22798666b58356c7efdf33c
+115	36	16	1	\N
+116	13	9	2	\N
+117	30	2	3	3c32544b063a49d246cc44f22cae667e
+118	7	15	4	\N
+119	24	8	5	\N
+120	1	1	1	25fb627b2f94d69f4cbfaab4a3839af4
+\.
+
+
+--
+-- Data for Name: products; Type: TABLE DATA; Schema: public; Owner: postgres
+--
+
+COPY public.products (id, name, price) FROM stdin;
+1	product ec6ef230f1828039ee794566b9c58adc	79.19
+2	product 1d665b9b1467944c128a5575119d1cfd	58.38
+3	product 7bc3ca68769437ce986455407dab2a1f	37.57
+4	product 13207e3d5722030f6c97d69b4904d39d	16.76
+5	product ed92eff813a02a31a2677be0563a0739	95.95
+6	product c6c27fc98633c82571d75dcb5739bbdf	75.14
+7	product 46d46a759bf6cbed05d7bcdcb911a4f8	54.33
+8	product 2e3f209d4f2bb34667dde08e3c9585f1	33.52
+9	product d9a9d61ef9ac1fb462fb3ce61f509700	12.71
+10	product ad304601e6638bf2bcdd5345c013a6c1	91.90
+11	product 52053048decaa0cbd3c2dcf5871e5da4	71.09
+12	product d3d078bf2fc1425e6d4410ccb6ed6df9	50.28
+13	product f4fc7371dbc6aba67d64fe6a3c76df2f	29.47
+14	product 989ae4f0a2ea31db452b35e0d9980e6f	8.66
+15	product a60812a268abc3f1f5c56ddc205e5a23	87.85
+16	product 5e9ac5d787f7bdd0fa73b873ad4f278e	67.04
+17	product e9257cc14147de6900b8f5c69aadb9df	46.23
+18	product dea53267ffa777342a3410049824378e	25.42
+19	product 919d250e02683667351d5452a3a2a2e9	4.61
+20	product f908f971301411a4259ee45a8d1bc08d	83.80
+\.
+
+
+--
+-- Name: orders_id_seq; Type: SEQUENCE SET; Schema: public; Owner: postgres
+--
+
+SELECT pg_catalog.setval('public.orders_id_seq', 120, true);
+
+
+--
+-- Name: customers customers_email_key; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customers_email_key UNIQUE (email);
+
+
+--
+-- Name: customers customers_pkey; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customers_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: orders orders_pkey; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: products products_pkey; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.products
+    ADD CONSTRAINT products_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: orders_customer; Type: INDEX; Schema: public; Owner: postgres
+--
+
+CREATE INDEX orders_customer ON public.orders USING btree (customer_id);
+
+
+--
+-- Name: orders orders_customer_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES public.customers(id);
+
+
+--
+-- Name: orders orders_product_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_product_id_fkey FOREIGN KEY (product_id) REFERENCES public.products(id);
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict AssayFixtureAssayFixtureAssayFixtureAssayFixtureAssayFixture123
+
+--
+-- PostgreSQL database cluster dump complete
+--
+
