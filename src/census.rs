@@ -218,7 +218,12 @@ mod tests {
             groups_are: "tables".into(),
             counted_in: "rows".into(),
             groups: vec![group("public.messages", 40), group("public.users", 2)],
-            inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()], named_by: 0 }],
+            inventory: vec![Inventory {
+                kind: "indexes".into(),
+                count: 1,
+                members: vec!["public.users_pkey".into()],
+                named_by: 0,
+            }],
             partitions: BTreeMap::new(),
         }
     }

@@ -12,8 +12,8 @@ use crate::census::{Census, compare};
 use crate::scenario::{Against, DriftCheck, Tolerances, Vanished};
 use crate::units::{Percent, grouped};
 use globset::GlobMatcher;
-use std::collections::BTreeSet;
 use names::Names;
+use std::collections::BTreeSet;
 use tolerance::{allowed, share, status};
 
 /// Groups that one side could not count, by kinds of the inventory: nothing can be said of them.

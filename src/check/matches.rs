@@ -142,16 +142,15 @@ fn sums<'a>(census: &'a Census, parents: &'a BTreeMap<String, String>) -> BTreeM
     sums
 }
 
-/// Compares the objects that the artifact names, kind by kind, with those that came back. `left_out`: extensions that the scenario
-/// does without, with what belongs to them.
+/// Compares the objects that the artifact names, kind by kind, with those that came back.
 #[must_use]
-pub fn objects(artifact: &Census, restored: &Census, left_out: &[String]) -> Outcome {
+pub fn objects(artifact: &Census, restored: &Census) -> Outcome {
     let mut missing = Vec::new();
     let mut compared = 0;
     for kind in &artifact.inventory {
         let Some(there) = restored.kind(&kind.kind) else { continue };
         compared += kind.count;
-        missing.extend(missing_of(kind, there, left_out));
+        missing.extend(missing_of(kind, there));
     }
     let measured = format!("{} missing of {}", grouped(missing.len() as u64), grouped(compared));
     let outcome = match missing.as_slice() {
@@ -173,14 +172,13 @@ pub fn objects(artifact: &Census, restored: &Census, left_out: &[String]) -> Out
     }
 }
 
-fn missing_of(kind: &Inventory, there: &Inventory, left_out: &[String]) -> Vec<String> {
+fn missing_of(kind: &Inventory, there: &Inventory) -> Vec<String> {
     if !(kind.is_named() && there.is_named()) {
         let fewer = kind.count.saturating_sub(there.count);
         return (fewer > 0).then(|| format!("{} of {} {}", grouped(fewer), grouped(kind.count), kind.kind)).into_iter().collect();
     }
     let there = there.names();
-    let expected = |name: &&String| kind.kind != "extensions" || !left_out.contains(name);
-    let missing = kind.members.iter().filter(expected).filter(|name| !there.contains(name.as_str()));
+    let missing = kind.members.iter().filter(|name| !there.contains(name.as_str()));
     missing.map(|name| format!("{}: {name}", kind.kind)).collect()
 }
 
@@ -231,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_computed_or_belongs_to_others_or_is_left_out_takes_no_part() {
+    fn what_is_computed_or_belongs_to_others_takes_no_part() {
         let artifact = Census { vantage: Vantage::Artifact, ..census(&[("public.a", 3), ("x.config", 1), ("public.busy", 1)]) };
         let mut restored = census(&[("public.a", 3), ("public.totals", 7), ("public.busy", 2)]);
         restored.inventory = vec![kind("materialized_views", &["public.totals"]), kind(UNCOUNTED, &["x.config"])];
@@ -277,12 +275,12 @@ mod tests {
             kind("indexes", &["public.a_idx", "public.b_idx", "public.c_idx"]),
             Inventory { kind: "large_objects".into(), count: 3, members: Vec::new(), named_by: 0 },
         ];
-        let without = ["postgis".to_owned()];
-        assert_eq!(objects(&artifact, &restored, &without).message, "all 7 objects that the artifact names came back");
-        assert_eq!(objects(&artifact, &restored, &[]).message, "extensions: postgis did not come back");
+        assert_eq!(objects(&artifact, &restored).message, "extensions: postgis did not come back");
+        restored.inventory[0] = kind("extensions", &["hstore", "postgis"]);
+        assert_eq!(objects(&artifact, &restored).message, "all 7 objects that the artifact names came back");
         restored.inventory[1] = kind("indexes", &["public.a_idx"]);
         restored.inventory[2].count = 1;
-        let outcome = objects(&artifact, &restored, &without);
+        let outcome = objects(&artifact, &restored);
         assert_eq!(outcome.message, "indexes: public.b_idx did not come back (and 1 more)");
         assert_eq!(outcome.evidence, ["indexes: public.b_idx", "2 of 3 large_objects"]);
     }

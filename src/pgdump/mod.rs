@@ -8,7 +8,7 @@ mod archive;
 pub mod script;
 pub mod sql;
 
-pub use archive::{Compression, Contents, DataMark, Entry, Format, Header, Section, contents};
+pub use archive::{Compression, Contents, DataMark, Entry, Format, Header, Section, contents, header};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};

@@ -21,7 +21,7 @@ use crate::report::evidence::{ArtifactRecord, InstanceRecord, KeptRecord, Payloa
 use crate::run::event::Event;
 use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
-use crate::scenario::{Check, CheckKind, Scenario, SubjectSpec};
+use crate::scenario::{Check, CheckKind, Scenario};
 use crate::store::fetch::fetch;
 use crate::store::select::{self, Artifact, Selection, Want};
 use crate::store::{self, Store};
@@ -351,11 +351,7 @@ fn matches(scenario: &Scenario, artifact: Option<&Census>, restored: &Census) ->
     match (artifact, asked) {
         (Some(artifact), asked) => {
             let check = asked.cloned().unwrap_or_default();
-            let without: Vec<String> = match &scenario.subject {
-                SubjectSpec::Postgres(spec) => spec.without_extensions.iter().map(|without| without.name.clone()).collect(),
-                SubjectSpec::DnsZone(_) | SubjectSpec::Secrets(_) => Vec::new(),
-            };
-            vec![check::matches::rows(&check, artifact, restored), check::matches::objects(artifact, restored, &without)]
+            vec![check::matches::rows(&check, artifact, restored), check::matches::objects(artifact, restored)]
         }
         (None, Some(_)) => vec![check::matches::not_compared()],
         (None, None) => Vec::new(),

@@ -9,8 +9,8 @@ mod settings;
 mod values;
 
 pub use compare::{
-    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LivePostgresSection, LiveSection, MatchesSection, MatchesSpec,
-    ToleranceSection, VanishedSpec,
+    AgainstSpec, CloudflareSection, CountsSpec, DopplerSection, DriftSection, GroupToleranceSection, LivePostgresSection,
+    LiveSection, MatchesSection, MatchesSpec, ToleranceSection, VanishedSpec,
 };
 pub use exports::{DnsZoneSection, SecretsSection};
 pub use settings::{

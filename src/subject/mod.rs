@@ -235,6 +235,14 @@ pub trait Subject: Send + Sync {
         Err(unknown_to(self.kind(), "schema"))
     }
 
+    /// The census of the live system behind a payload that was restored.
+    ///
+    /// # Errors
+    /// As those of [`live`].
+    async fn live(&self, spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
+        live(spec, secrets, taken).await
+    }
+
     /// What this proof leaves open, for the report.
     fn not_tested(&self, facts: &Facts) -> Vec<String>;
 
@@ -265,6 +273,8 @@ pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
 pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
     match spec {
         LiveSpec::Postgres(live) => postgres::live::census(live, secrets, taken).await,
+        LiveSpec::Cloudflare(live) => dns_zone::live::census(live, secrets).await,
+        LiveSpec::Doppler(live) => secrets::live::census(live, secrets).await,
     }
 }
 
@@ -273,6 +283,7 @@ pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Resul
 pub fn live_limits(spec: &LiveSpec, taken: Timestamp) -> Before {
     match spec {
         LiveSpec::Postgres(live) => postgres::live::before(live, taken),
+        LiveSpec::Cloudflare(_) | LiveSpec::Doppler(_) => Before { time: taken, fields: Vec::new() },
     }
 }
 

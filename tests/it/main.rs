@@ -15,11 +15,11 @@ mod hostile;
 mod http;
 mod junit;
 mod lab;
-mod pgdump;
 mod live_tls;
 mod matches;
-mod pgscript;
+mod pgdump;
 mod pginventory;
+mod pgscript;
 mod pgshape;
 mod postgres;
 #[cfg(feature = "demo")]

@@ -20,6 +20,7 @@ fn artifact(dump: &[u8]) -> Census {
         kind: kind.to_owned(),
         count: members.len() as u64,
         members: members.into_iter().collect(),
+        named_by: 0,
     };
     let inventory = database.objects.into_iter().map(kind).collect();
     let (groups_are, counted_in) = ("tables".into(), "rows".into());
@@ -51,7 +52,7 @@ async fn every_row_of_a_dump_comes_back_and_one_that_does_not_is_found() {
             async || subject().census(&proof.restored, Some(&proof.instance), &Wanted::default()).await.expect("a census");
         let rows = matches::rows(&MatchesCheck::default(), &artifact, &census().await);
         told.extend((rows.status != Status::Pass).then(|| format!("{options:?}: {} {:?}", rows.message, rows.evidence)));
-        let objects = matches::objects(&artifact, &census().await, &[]);
+        let objects = matches::objects(&artifact, &census().await);
         told.extend((objects.status != Status::Pass).then(|| format!("{options:?}: {} {:?}", objects.message, objects.evidence)));
         if options.contains(&"--schema-only") {
             continue;

@@ -265,7 +265,8 @@ async fn values_that_differ_are_named_and_restricted_ones_are_left_out() {
     let subject = read_export(&export()).await;
     let live =
         LiveSecrets { values: true, project: Some("my app".into()), config: Some("prd".into()), ..live(&double.url, &file) };
-    let census = subject.live(&live, &Secrets::default()).await.expect("census");
+    let live = assay::scenario::LiveSpec::Doppler(live);
+    let census = subject.live(&live, &Secrets::default(), jiff::Timestamp::now()).await.expect("census");
     assert_eq!(census.inventory[0].members, ["SESSION_KEY"]);
     let names: Vec<&str> = census.groups.iter().map(|g| g.name.as_str()).collect();
     assert_eq!(names, ["DATABASE_URL", "NEW_KEY", "SESSION_KEY", "STRIPE_KEY"]);

@@ -75,7 +75,8 @@ impl Drift<'_> {
         let (mut gone, mut changed) = (Vec::new(), Vec::new());
         for name in left.difference(right) {
             let (key, before) = split(name, named_by);
-            let other = new.range((key.clone(), String::new())..).next().filter(|(other, _)| named_by > 0 && *other == key).cloned();
+            let other =
+                new.range((key.clone(), String::new())..).next().filter(|(other, _)| named_by > 0 && *other == key).cloned();
             match other.and_then(|other| new.take(&other)) {
                 Some((name, after)) => changed.push(Changed { name, contents: Some((before, after)) }),
                 None => gone.push((*name).to_owned()),

@@ -35,6 +35,14 @@ const FIRST_MEMBER: &[u8] = b"toc.dat\0";
 /// So far into a file a message of a tool can push the archive behind it.
 const LONGEST_PREFIX: usize = 4096;
 
+/// Reads the header of a custom archive or of a `toc.dat` that begins with these bytes, whatever version its table of contents has.
+///
+/// # Errors
+/// Damage: it is none, cut or damaged.
+pub fn header(head: &[u8]) -> Result<Header, Failure> {
+    Header::read(&mut Wire::new(head, 0))
+}
+
 /// Reads the header and the table of contents of a custom archive, of a tar archive (also of a directory dump in a tar, up to its
 /// `toc.dat`), or of a bare `toc.dat`. Nothing behind them is looked at.
 ///

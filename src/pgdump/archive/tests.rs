@@ -213,7 +213,9 @@ fn partitions_are_found_in_both_spellings() {
         for part in [500, 0] {
             int(&mut toc, part);
         }
-        ["0", "0", "leaf", "TABLE ATTACH"].into_iter().for_each(|part| text(&mut toc, part));
+        for part in ["0", "0", "leaf", "TABLE ATTACH"] {
+            text(&mut toc, part);
+        }
         int(&mut toc, 2);
         for part in [definition, "", "", "a", "", "", "alice", "false"] {
             text(&mut toc, part);

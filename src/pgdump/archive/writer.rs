@@ -1,5 +1,6 @@
 //! Writes small archives as `pg_dump` does, for the tests of their reader.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 /// A table with its rows as COPY's text format has them, or as INSERT statements.
@@ -91,7 +92,9 @@ impl Archive {
         for part in [line.id, has_data] {
             int(out, part);
         }
-        ["0", "0", line.tag.as_str(), line.desc].into_iter().for_each(|part| text(out, part));
+        for part in ["0", "0", line.tag.as_str(), line.desc] {
+            text(out, part);
+        }
         int(out, line.section);
         for part in [line.definition.as_str(), "", line.copy.as_str(), "public"] {
             text(out, part);
@@ -212,7 +215,7 @@ impl Archive {
         let mut list = String::new();
         for (oid, bytes) in &self.large_objects {
             members.push((format!("blob_{oid}.dat{suffix}"), compress(self.compression, true, bytes)));
-            list += &format!("{oid} blob_{oid}.dat\n");
+            let _ = writeln!(list, "{oid} blob_{oid}.dat");
         }
         if !list.is_empty() {
             members.push(("blobs.toc".to_owned(), list.into_bytes()));

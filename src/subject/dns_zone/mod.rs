@@ -74,7 +74,10 @@ impl DnsZone {
 fn answered(export: &Export, served: &Served) -> Census {
     let listed = &export.listing.records;
     let all = export.file.records.iter().filter(|record| !judge::is_own(record, &export.zone)).chain(listed);
-    census::census(Vantage::Restored, all.filter(|record| served.answered.contains(&record.identity()) || served.unasked.contains(&record.label())))
+    census::census(
+        Vantage::Restored,
+        all.filter(|record| served.answered.contains(&record.identity()) || served.unasked.contains(&record.label())),
+    )
 }
 
 #[async_trait]

@@ -21,7 +21,6 @@ mod scrub;
 mod shape;
 mod sql;
 mod survey;
-mod wire;
 
 use crate::census::Census;
 use crate::check::integrity::{Examined, IntegrityCheck};

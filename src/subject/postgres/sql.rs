@@ -3,8 +3,6 @@
 use super::header::{CLUSTER, DUMPED_BY, DUMPED_FROM, PLAIN, given};
 use crate::subject::Facts;
 
-/// What to do about what is not supported.
-
 /// How `pg_dump` begins a plain dump; so do the parts of a dump of a whole cluster.
 const BEGIN: &str = "-- PostgreSQL database dump";
 const CLUSTER_BEGIN: &str = "-- PostgreSQL database cluster dump";

@@ -14,13 +14,13 @@ use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
-use crate::scenario::SqlCheck;
+use crate::scenario::{LiveSpec, SqlCheck};
 use crate::secret::Secrets;
-use crate::subject::{Attempt, Body, Facts, Intake, Payload, Restored, Subject, Surveyed, Wanted};
+use crate::subject::{self, Attempt, Body, Facts, Intake, Payload, Restored, Subject, Surveyed, Wanted};
 use async_trait::async_trait;
 use digests::Digests;
+use jiff::Timestamp;
 use json::{Bad, Entry, Value};
-use live::LiveSecrets;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::OnceLock;
@@ -58,18 +58,6 @@ impl SecretExport {
     pub fn new(spec: SecretsSpec) -> Self {
         memory::forbid_dumps();
         Self { spec, held: OnceLock::new() }
-    }
-
-    /// The live secrets, as they compare with the export that was read: names, and with `values: true` those whose values differ.
-    ///
-    /// # Errors
-    /// Harness: the API cannot be asked; values cannot be compared because no export was read.
-    pub async fn live(&self, live: &LiveSecrets, secrets: &Secrets) -> Result<Census> {
-        if !live.values {
-            return live::census(live, secrets).await;
-        }
-        let held = self.held.get().ok_or_else(|| Error::harness("the export was not read"))?;
-        live::census_with_values(live, secrets, &held.digests).await
     }
 }
 
@@ -127,6 +115,16 @@ impl Subject for SecretExport {
 
     async fn query(&self, _: &Restored, _: Option<&Instance>, _: &SqlCheck) -> Result<Option<String>> {
         Err(Error::scenario("secrets cannot be asked in SQL").hint("Use `count`, or `keys` under `secrets`."))
+    }
+
+    /// With `values: true` also the keys whose values are others than in the export that was read, under [`CHANGED`](crate::check::drift::CHANGED).
+    async fn live(&self, spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
+        let LiveSpec::Doppler(live) = spec else { return subject::live(spec, secrets, taken).await };
+        if !live.values {
+            return live::census(live, secrets).await;
+        }
+        let held = self.held.get().ok_or_else(|| Error::harness("the export was not read"))?;
+        live::census_with_values(live, secrets, &held.digests).await
     }
 
     fn not_tested(&self, _facts: &Facts) -> Vec<String> {

@@ -52,6 +52,9 @@ const NOT_SURVEYED: &str = "the dump's own bytes: `survey: false` leaves them ou
 
 fn attempt(mut surveyed: Surveyed, restored: Result<Restored>, left_out: &LeftOut) -> Attempt {
     surveyed.not_tested.extend(left_out.not_tested());
+    if let Some(census) = &mut surveyed.census {
+        left_out.take_from(census);
+    }
     Attempt { surveyed, restored }
 }
 
