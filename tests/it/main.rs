@@ -15,6 +15,8 @@ mod hostile;
 mod http;
 mod junit;
 mod lab;
+#[cfg(feature = "demo")]
+mod live_exports;
 mod live_tls;
 mod matches;
 mod pgdump;
