@@ -182,6 +182,8 @@ pub struct FreshCheck {
 pub struct SqlCheck {
     /// Its name in the reports; the query itself when there is none.
     pub name: String,
+    /// The database that is asked, where there are several; the first when absent.
+    pub database: Option<String>,
     /// The query: read only, one value.
     pub query: String,
     /// What the value must be.

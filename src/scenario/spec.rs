@@ -268,8 +268,8 @@ pub struct CountSection {
 #[serde(default, deny_unknown_fields, rename = "Fresh")]
 #[schemars(extend("required" = ["newest", "within"]))]
 pub struct FreshSection {
-    /// The column, as `schema.table.column`.
-    #[schemars(regex(pattern = r"^[^.]+\.[^.]+\.[^.]+$"))]
+    /// The column, as `schema.table.column`; with the database before it where the backup is a whole cluster's.
+    #[schemars(regex(pattern = r"^([^.]+\.)?[^.]+\.[^.]+\.[^.]+$"))]
     pub newest: Field<String>,
     /// The greatest distance between its newest time and the time of the backup.
     pub within: Field<Span>,
@@ -282,6 +282,8 @@ pub struct FreshSection {
 pub struct SqlSection {
     /// What the check is called in reports; the query itself when left out.
     pub name: Field<String>,
+    /// The database that is asked, where the backup holds several; the first when left out.
+    pub database: Field<String>,
     /// The query. The first column of its first row is the answer.
     #[schemars(length(min = 1))]
     pub query: Field<String>,

@@ -126,7 +126,7 @@ fn damages_name_the_table_and_the_kind_of_trouble() {
         ("custom-15-short-row.dump", Cause::Changed, "the rows of public.products have another number of columns in row 7"),
         ("custom-15-flip-month.dump", Cause::Changed, "the time in the archive's header is none"),
         ("custom-15-flip-toc-sign.dump", Cause::Changed, "it says -22 entries, in the header"),
-        ("custom-19-newer.dump", Cause::Unknown, "its version 1.17 is newer than any that is known here (1.16), in the header"),
+        ("custom-19-newer.dump", Cause::Newer, "its version 1.17 is newer than any that is known here (1.16), in the header"),
         ("tar-15-cut-middle.tar", Cause::Cut, "the archive ends too early, in the rows of public.orders (3372.dat)"),
         ("tar-15-archive-twice.tar", Cause::Behind, "something stands behind the end of the tar archive"),
         ("directory-15-lost-member.tar", Cause::Changed, "the rows of public.orders are missing: there is no 3372.dat"),

@@ -84,8 +84,14 @@ fn cleans(statement: &Statement, by_tool: bool) -> bool {
     let alters = statement.is(0, "alter") && statement.find("drop").is_some() && statement.find("add").is_none();
     let unlinks = statement.is(0, "select") && (1..6).any(|at| statement.is(at, "lo_unlink"));
     let of_nulls = by_tool && statement.begins(&["create", "or", "replace", "view"]);
-    statement.is(0, "drop") || alters || unlinks || of_nulls
+    let drops = statement.is(0, "drop") && DROPPED.split_whitespace().any(|kind| statement.is(1, kind));
+    drops || alters || unlinks || of_nulls
 }
+
+/// What can be dropped, by the first word of its kind. Anything else behind `DROP` is a damaged statement, for the server to refuse.
+const DROPPED: &str = "access aggregate cast collation conversion database domain event extension foreign function group index \
+    language materialized operator owned policy procedural procedure publication role routine rule schema sequence server statistics \
+    subscription table tablespace text transform trigger type user view";
 
 /// Whether a statement ends the part of a script that only drops.
 pub fn makes(statement: &Statement, by_tool: bool) -> bool {

@@ -96,12 +96,12 @@ fn fresh(section: FreshSection, place: Place, collect: &mut Collector) -> Option
     let within = collect.duration(section.within, "within");
     let newest = newest?;
     let parts: Vec<&str> = newest.value.split('.').collect();
-    let [schema, table, column] = parts.as_slice() else {
+    let ([group @ .., column], 3 | 4) = (parts.as_slice(), parts.len()) else {
         let hint = "Write `schema.table.column`, such as public.messages.created_at.";
         collect.wrong(newest.place, format!("`{}` does not name a column", newest.value), hint);
         return None;
     };
-    Some(FreshCheck { group: format!("{schema}.{table}"), field: (*column).to_owned(), within: within? })
+    Some(FreshCheck { group: group.join("."), field: (*column).to_owned(), within: within? })
 }
 
 fn sql(section: SqlSection, place: Place, collect: &mut Collector) -> Option<SqlCheck> {
@@ -114,7 +114,8 @@ fn sql(section: SqlSection, place: Place, collect: &mut Collector) -> Option<Sql
     let query = query?.value;
     // A query of several lines has one as its name.
     let name = name.unwrap_or_else(|| query.split_whitespace().collect::<Vec<_>>().join(" "));
-    Some(SqlCheck { name, query, expect: expect?, timeout })
+    let database = collect.text(section.database, "database").map(|name| name.value);
+    Some(SqlCheck { name, database, query, expect: expect?, timeout })
 }
 
 fn expect(text: &Spanned<String>, collect: &mut Collector) -> Option<Expect> {

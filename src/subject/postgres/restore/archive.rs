@@ -6,7 +6,7 @@ use crate::pgdump::script::{self, Rules};
 use crate::pgdump::{self, Cause, Contents, Failure};
 use crate::runtime::Call;
 use crate::runtime::local::Instance;
-use crate::subject::alongside::{self, alongside};
+use crate::subject::alongside::{self, Until, alongside};
 use crate::subject::postgres::class::Class;
 use crate::subject::postgres::extensions::{self, LeftOut};
 use crate::subject::postgres::header::{CUSTOM, TOC_ENTRIES};
@@ -15,6 +15,7 @@ use crate::subject::{Attempt, Facts, Restored, Surveyed};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
 
 /// Below this size starting another worker costs more than it saves.
 const WORTH_A_WORKER: u64 = 4 << 20;
@@ -44,7 +45,7 @@ pub async fn restore(dump: Dump, facts: &Facts, instance: &Instance, spec: &Post
         left = left_out;
         Ok(restored)
     };
-    let Attempt { surveyed, restored } = alongside(move || look_through(&path), restoring).await;
+    let Attempt { surveyed, restored } = alongside(move |given_up| look_through(&path, given_up), restoring).await;
     attempt(surveyed, restored, &left)
 }
 
@@ -58,9 +59,9 @@ fn attempt(mut surveyed: Surveyed, restored: Result<Restored>, left_out: &LeftOu
     Attempt { surveyed, restored }
 }
 
-fn look_through(path: &Path) -> Result<alongside::Survey> {
+fn look_through(path: &Path, given_up: CancellationToken) -> Result<alongside::Survey> {
     let fail = |e: std::io::Error| Error::from(e).context("cannot read the payload");
-    let survey = pgdump::survey(File::open(path).map_err(fail)?).map_err(fail)?;
+    let survey = pgdump::survey(Until::new(File::open(path).map_err(fail)?, given_up)).map_err(fail)?;
     Ok(survey::surveyed(&survey, false))
 }
 
