@@ -42,7 +42,7 @@ pub fn judge(check: &DriftCheck, left: &Census, right: &Census, left_is: &str) -
         return drift.members();
     }
     if of == right.groups_are {
-        return drift.names(Names { of, left: group_names(left), right: group_names(right), named_by: 0 });
+        return drift.names(&Names { of, left: group_names(left), right: group_names(right), named_by: 0 });
     }
     if left.group(of).is_some() || right.group(of).is_some() {
         return drift.group(of);
@@ -144,7 +144,7 @@ impl Drift<'_> {
         let (left, right) = (self.left, self.right);
         match (left.kind(of), right.kind(of)) {
             (Some(left), Some(right)) if left.is_named() && right.is_named() => {
-                self.names(Names { of, left: left.names(), right: right.names(), named_by: right.named_by })
+                self.names(&Names { of, left: left.names(), right: right.names(), named_by: right.named_by })
             }
             (Some(left), Some(right)) => {
                 self.count(of, left.count, right.count, self.usual());

@@ -33,7 +33,7 @@ struct Changed {
 impl Drift<'_> {
     /// Compares names. `drop` judges those that are gone, `growth` those that are new, `change` these and the changed ones together;
     /// without a tolerance each name that is gone or changed counts like a group that is gone.
-    pub(super) fn names(mut self, names: Names<'_>) -> Outcome {
+    pub(super) fn names(mut self, names: &Names<'_>) -> Outcome {
         let of = names.of;
         let (before, after) = (self.compared(&names.left), self.compared(&names.right));
         let apart = self.apart(&before, &after, names.named_by);
