@@ -83,8 +83,8 @@ fn went_on(differences: usize) -> Vec<Value> {
     let mut live = zone();
     live[119] = record(119, "TXT", "example.com", "token=hunter3");
     live[118]["priority"] = json!(20);
-    for n in 3..differences {
-        live[n]["content"] = json!(format!("198.51.100.{n}"));
+    for (n, record) in live.iter_mut().enumerate().take(differences).skip(3) {
+        record["content"] = json!(format!("198.51.100.{n}"));
     }
     live.push(record(200, "A", "added.example.com", "192.0.2.200"));
     live
