@@ -1,6 +1,8 @@
 //! What scenarios say about setting one census against another: `matches`, `drift` and `live`.
 
 use crate::secret::SecretRef;
+use crate::subject::dns_zone::live::LiveZone;
+use crate::subject::secrets::live::LiveSecrets;
 use crate::units::Percent;
 use globset::GlobMatcher;
 use std::path::PathBuf;
@@ -101,6 +103,10 @@ impl std::fmt::Display for Tolerance {
 pub enum LiveSpec {
     /// A `PostgreSQL` database.
     Postgres(LivePostgres),
+    /// A DNS zone at Cloudflare.
+    Cloudflare(LiveZone),
+    /// The secrets of a config at Doppler.
+    Doppler(LiveSecrets),
 }
 
 /// How a live `PostgreSQL` database is looked at.

@@ -25,7 +25,9 @@ use crate::check::schema::SchemaCheck;
 use crate::open::Layer;
 use crate::secret::SecretRef;
 use crate::store::pattern::KeyPattern;
+use crate::subject::dns_zone::DnsZoneSpec;
 use crate::subject::postgres::PostgresSpec;
+use crate::subject::secrets::SecretsSpec;
 use crate::units::Percent;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +66,10 @@ pub struct Scenario {
 /// The subject that a scenario restores into. One line per subject.
 #[derive(Debug, Clone)]
 pub enum SubjectSpec {
+    /// An export of a DNS zone.
+    DnsZone(DnsZoneSpec),
+    /// An export of secrets.
+    Secrets(SecretsSpec),
     /// A `PostgreSQL` dump.
     Postgres(PostgresSpec),
 }

@@ -4,6 +4,8 @@
 mod checks;
 mod collect;
 mod compare;
+mod exports;
+mod live;
 mod open;
 mod settings;
 mod shape;
@@ -77,14 +79,17 @@ fn document(
     let artifact = artifact.and_then(|section| self::artifact(section, around, collect));
     let open = open::layers(spec.open, around.folder, collect);
     let postgres = Candidate::new("postgres", spec.postgres, |section| postgres(section, collect));
-    let subject = one_subject(vec![postgres], root, collect);
+    let dns_zone = Candidate::new("dns_zone", spec.dns_zone, |section| exports::dns_zone(section, collect));
+    let secrets = Candidate::new("secrets", spec.secrets, |section| exports::secrets(section, collect));
+    let subject = one_subject(vec![postgres, dns_zone, secrets], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
-    let live = compare::live(spec.live, root, around.folder, collect);
+    let live = live::live(spec.live, root, around.folder, collect);
     let beside = checks::Around { source: around.source, folder: around.folder, live: live.is_there() };
     let checks = checks::checks(spec.checks, &beside, collect);
     let timeout = collect.duration(spec.timeout, "timeout").unwrap_or(around.timeout);
     let (subject, allow_empty) = subject?;
+    live::fits(&live, &subject, collect);
     Some(Scenario {
         name: name?,
         description: description.map(|text| text.value),

@@ -1,7 +1,9 @@
 //! Subjects: what a payload is, how it is restored and how it is measured. One folder each.
 
 pub mod alongside;
+pub mod dns_zone;
 pub mod postgres;
+pub mod secrets;
 
 use crate::census::Census;
 use crate::check::Outcome;
@@ -19,11 +21,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The opened artifact.
 pub struct Payload {
     /// Its first bytes, at most [`HEAD`].
-    pub head: Vec<u8>,
+    pub head: Zeroizing<Vec<u8>>,
     /// All of it.
     pub body: Body,
 }
@@ -232,6 +235,14 @@ pub trait Subject: Send + Sync {
         Err(unknown_to(self.kind(), "schema"))
     }
 
+    /// The census of the live system behind a payload that was restored.
+    ///
+    /// # Errors
+    /// As those of [`live`].
+    async fn live(&self, spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
+        live(spec, secrets, taken).await
+    }
+
     /// What this proof leaves open, for the report.
     fn not_tested(&self, facts: &Facts) -> Vec<String>;
 
@@ -248,6 +259,8 @@ fn unknown_to(kind: &str, check: &str) -> Error {
 #[must_use]
 pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
     match spec {
+        SubjectSpec::DnsZone(spec) => Arc::new(dns_zone::DnsZone::new(spec.clone())),
+        SubjectSpec::Secrets(spec) => Arc::new(secrets::SecretExport::new(spec.clone())),
         SubjectSpec::Postgres(spec) => Arc::new(postgres::Postgres::new(spec.clone())),
     }
 }
@@ -260,6 +273,8 @@ pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
 pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
     match spec {
         LiveSpec::Postgres(live) => postgres::live::census(live, secrets, taken).await,
+        LiveSpec::Cloudflare(live) => dns_zone::live::census(live, secrets).await,
+        LiveSpec::Doppler(live) => secrets::live::census(live, secrets).await,
     }
 }
 
@@ -268,6 +283,7 @@ pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Resul
 pub fn live_limits(spec: &LiveSpec, taken: Timestamp) -> Before {
     match spec {
         LiveSpec::Postgres(live) => postgres::live::before(live, taken),
+        LiveSpec::Cloudflare(_) | LiveSpec::Doppler(_) => Before { time: taken, fields: Vec::new() },
     }
 }
 

@@ -1,22 +1,14 @@
-//! `matches`, `drift` and `live`.
+//! `matches` and `drift`.
 
 use super::collect::Collector;
 use crate::scenario::field::{Field, Named, Spanned};
 use crate::scenario::source::Place;
-use crate::scenario::spec::{
-    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LivePostgresSection, LiveSection, MatchesSpec,
-    ToleranceSection, VanishedSpec,
-};
-use crate::scenario::{
-    Against, Counts, DriftCheck, Limits, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished,
-};
+use crate::scenario::spec::{AgainstSpec, DriftSection, GroupToleranceSection, MatchesSpec, ToleranceSection, VanishedSpec};
+use crate::scenario::{Against, DriftCheck, Limits, MatchesCheck, Tolerance, Tolerances, Vanished};
 use globset::{Glob, GlobMatcher};
-use std::path::Path;
-use std::time::Duration;
 
 /// A difference of one member is no share of anything.
 const AT_LEAST: u64 = 2;
-const LIVE_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub fn matches(spec: MatchesSpec, place: Place, collect: &mut Collector) -> MatchesCheck {
     let MatchesSpec::Options(section) = spec else { return MatchesCheck::default() };
@@ -120,43 +112,4 @@ fn glob(text: &Spanned<String>, collect: &mut Collector) -> Option<GlobMatcher> 
         })
         .ok()
         .map(|glob| glob.compile_matcher())
-}
-
-/// Keeps apart whether the key is there: a wrong one is told once.
-pub fn live(field: Field<LiveSection>, root: Place, folder: &Path, collect: &mut Collector) -> Field<LiveSpec> {
-    let Spanned { value: section, place } = match field {
-        Field::Absent => return Field::Absent,
-        Field::Bad => return Field::Bad,
-        Field::Given(section) => section,
-    };
-    let place = if place == Place::default() { root } else { place };
-    let Some(Spanned { value, place }) = collect.require(section.postgres, place, "`live`", "postgres") else {
-        return Field::Bad;
-    };
-    match live_postgres(value, place, folder, collect) {
-        Some(live) => Field::Given(Spanned { value: LiveSpec::Postgres(live), place }),
-        None => Field::Bad,
-    }
-}
-
-fn live_postgres(section: LivePostgresSection, place: Place, folder: &Path, collect: &mut Collector) -> Option<LivePostgres> {
-    collect.require(section.url.as_ref(), place, "`postgres`", "url");
-    let url = collect.secret(section.url, folder);
-    let ca = collect.text(section.ca, "ca").map(|path| folder.join(path.value));
-    let counts = match section.counts.value() {
-        Some(CountsSpec::Exact) | None => Counts::Exact,
-        Some(CountsSpec::Estimated) => Counts::Estimated,
-    };
-    let timeout = collect.duration(section.timeout, "timeout").unwrap_or(LIVE_TIMEOUT);
-    let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
-    let older_than_backup = entries.into_iter().filter_map(|(table, column)| time_column(&table, column, collect)).collect();
-    Some(LivePostgres { url: url?, ca, counts, timeout, older_than_backup })
-}
-
-fn time_column(table: &Spanned<String>, column: Field<String>, collect: &mut Collector) -> Option<(String, String)> {
-    if !table.value.contains('.') {
-        let hint = format!("Write the table's full name, such as public.{}.", table.value);
-        collect.wrong(table.place, format!("`{}` has no schema", table.value), hint);
-    }
-    collect.text(column, &table.value).map(|column| (table.value.clone(), column.value))
 }

@@ -277,6 +277,7 @@ mod tests {
             kind: kind.into(),
             count: members.len() as u64,
             members: members.iter().map(ToString::to_string).collect(),
+            named_by: 0,
         };
         let mut census = crate::check::tests::census(&[]);
         census.groups = vec![group("public.places"), group("public.users")];

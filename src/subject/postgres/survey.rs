@@ -96,9 +96,10 @@ fn one(database: &Database, like: &Census) -> Census {
         kind: (*kind).to_owned(),
         count: members.len() as u64,
         members: members.iter().cloned().collect(),
+        named_by: 0,
     };
     // Numbers are no names: large objects are only counted.
-    let large = Inventory { kind: "large_objects".into(), count: database.large_objects, members: Vec::new() };
+    let large = Inventory { kind: "large_objects".into(), count: database.large_objects, members: Vec::new(), named_by: 0 };
     let mut inventory: Vec<Inventory> = database.objects.iter().map(kind).chain([large]).collect();
     inventory.sort_by(|a, b| a.kind.cmp(&b.kind));
     let (groups, partitions) = (database.tables.iter().map(group).collect(), database.partitions.clone());
