@@ -118,6 +118,9 @@ impl Tally {
         if self.unsummed {
             blind.insert(Blind::ChangedRow);
         }
+        if !rules::has_comparable_names(&self.contents) && self.database.keep_plain_names() {
+            blind.insert(Blind::Names);
+        }
         self.damages.dedup();
         Survey { databases: vec![self.database], damages: self.damages, blind }
     }

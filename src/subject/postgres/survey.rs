@@ -71,6 +71,9 @@ const fn unseen(blind: Blind) -> &'static str {
             "single changed bytes in the definitions of tables and the like: an archive's table of contents has no checksum"
         }
         Blind::LostLines => "lines lost from the middle of a plain dump: they leave no trace",
+        Blind::Names => {
+            "whether everything came back whose name is in an encoding other than UTF-8 and LATIN1: it was not compared"
+        }
         Blind::LostEnd => "whether the script is whole: it has no end mark, so a cut one may pass",
     }
 }

@@ -95,8 +95,9 @@ fn databases(script: &Script) -> (Vec<String>, bool) {
         }
     }
     let cluster = script.author == Author::PgDumpAll;
-    if databases.is_empty() && !cluster {
-        databases.push(DATABASE.to_owned());
+    let unnamed = script.survey.databases.iter().any(|database| database.name.is_none() && !database.tables.is_empty());
+    if databases.is_empty() && (unnamed || !cluster) {
+        return (vec![DATABASE.to_owned()], false);
     }
     (databases, cluster)
 }
