@@ -186,6 +186,8 @@ async fn what_is_odd_is_not_broken() {
     for command in [
         "pg_dump -Fc odd",
         "pg_dump -Ft odd",
+        "pg_dump -Fc -n public odd",
+        "pg_dump -n public odd",
         "pg_dump -Fc --inserts odd | cat",
         "echo 'SET session_replication_role = replica;'; pg_dump odd",
         "echo 'BEGIN;'; pg_dump --clean --if-exists odd; echo 'COMMIT;'",

@@ -216,13 +216,8 @@ fn name(entry: &Entry, contents: &Contents) -> Option<String> {
     (!fits).then(|| format!("the table of contents names {}, which its definition does not", title(entry)))
 }
 
-/// Whether names become the same text here as in a server.
-pub fn has_comparable_names(contents: &Contents) -> bool {
-    is_utf8(contents) || contents.entries.iter().any(|entry| entry.desc == "ENCODING" && entry.definition.contains("'LATIN1'"))
-}
-
 /// Whether names can be compared letter by letter: in other encodings some look like UTF-8 and some do not.
-fn is_utf8(contents: &Contents) -> bool {
+pub fn is_utf8(contents: &Contents) -> bool {
     contents.entries.iter().any(|entry| entry.desc == "ENCODING" && entry.definition.contains("UTF8"))
 }
 

@@ -118,7 +118,7 @@ impl Tally {
         if self.unsummed {
             blind.insert(Blind::ChangedRow);
         }
-        if !rules::has_comparable_names(&self.contents) && self.database.keep_plain_names() {
+        if !rules::is_utf8(&self.contents) && self.database.keep_plain_names() {
             blind.insert(Blind::Names);
         }
         self.damages.dedup();

@@ -62,6 +62,7 @@ pub fn decide(statement: &Statement, place: Range<u64>, named: Vec<Vec<u8>>, aro
         .or_else(|| tablespace(statement, &place, rules))
         .or_else(|| of_database(statement, &place, around, rules))
         .or_else(|| extension(statement, &place, around, rules))
+        .or_else(|| schema(statement, around, rules))
         .or_else(|| program(statement, &place, rules));
     let mut change = left_out.unwrap_or_else(|| of_role(statement, &place, around, rules));
     if change.edits.first().is_none_or(|edit| edit.place != place) {
@@ -100,6 +101,15 @@ const DROPPED: &str = "access aggregate cast collation conversion database domai
 pub fn makes(statement: &Statement, by_tool: bool) -> bool {
     let makes = ["create", "copy", "insert", "alter"].iter().any(|word| statement.is(0, word));
     makes && !cleans(statement, by_tool)
+}
+
+/// `pg_dump -n public` makes the schema that every database has.
+fn schema(statement: &Statement, around: Around, rules: &Rules) -> Option<Change> {
+    let standing = rules.clean.as_ref()?;
+    let name = statement.begins(&["create", "schema"]).then(|| statement.name(2)).flatten()?;
+    let place = statement.pieces().get(1)?.place.end;
+    let made = standing.contains(&around.encoding.decode(&name));
+    made.then(|| Change::replace(place..place, " IF NOT EXISTS", None))
 }
 
 /// An extension that the script goes on without, and what is said of it.

@@ -184,6 +184,8 @@ impl Class {
     pub fn of(message: &Message) -> Self {
         match message.level {
             Level::Note => return Note,
+            Level::Warning if message.text.contains("tables were not subscribed") => return Note,
+            Level::Warning if message.text.contains("subscription was created, but is not connected") => return Note,
             Level::Warning if message.text.contains("insufficient to publish logical changes") => return Note,
             Level::Warning if message.text.contains("errors ignored on restore") => return Note,
             Level::Warning if !more_than_a_warning(message) => return Warning,
