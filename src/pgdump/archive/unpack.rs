@@ -232,3 +232,75 @@ impl<F: Feed> Read for AsRead<'_, F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+    use std::io::Write;
+
+    /// A piece that comes in chunks.
+    struct Cut<'b> {
+        bytes: &'b [u8],
+        chunk: usize,
+        left: usize,
+    }
+
+    impl Feed for Cut<'_> {
+        fn next(&mut self) -> Result<&[u8], Failure> {
+            if self.left == 0 {
+                self.left = self.chunk.min(self.bytes.len());
+            }
+            Ok(&self.bytes[..self.left])
+        }
+
+        fn take(&mut self, count: usize) {
+            self.bytes = &self.bytes[count..];
+            self.left -= count;
+        }
+    }
+
+    /// What comes out, the flaw, and how much of the piece was left.
+    fn unpacked(unpacker: &mut Unpacker, coding: Coding, bytes: &[u8], chunk: usize) -> (Vec<u8>, Option<Flaw>, usize) {
+        let mut feed = Cut { bytes, chunk, left: 0 };
+        let mut out = Vec::new();
+        let flaw = unpacker.run(coding, &mut feed, &mut |bytes| out.extend_from_slice(bytes)).expect("the piece is in memory");
+        (out, flaw, feed.bytes.len())
+    }
+
+    /// More than is gathered at once when it is compressed, with repetitions of what lies far behind.
+    fn text() -> Vec<u8> {
+        let mut seed = 1u32;
+        let mut noise = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            seed.to_be_bytes()[0]
+        };
+        let parts = (0..4).map(|_| (0..20_000).map(|_| noise()).collect::<Vec<_>>());
+        parts.flat_map(|part| part.repeat(2)).collect()
+    }
+
+    #[test]
+    fn chunks_of_any_size_are_one_stream_and_what_is_wrong_with_it_is_told() {
+        let text = text();
+        let mut zlib = ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        zlib.write_all(&text).expect("write");
+        let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(&text).expect("write");
+        let pieces = [(Coding::Zlib, zlib.finish().expect("finish")), (Coding::Gzip, gzip.finish().expect("finish"))];
+        let mut unpacker = Unpacker::new().expect("memory");
+        for (coding, whole) in pieces {
+            assert!(whole.len() > GATHERED);
+            let short = &whole[..whole.len() - 1];
+            let long = [&whole[..], b"x"].concat();
+            let mut damaged = whole.clone();
+            damaged[whole.len() - 1] ^= 1;
+            for chunk in [97, 4096, GATHERED, whole.len(), usize::MAX] {
+                let mut run = |bytes: &[u8]| unpacked(&mut unpacker, coding, bytes, chunk);
+                assert!(run(&whole) == (text.clone(), None, 0), "{coding:?} by {chunk}");
+                assert!(run(short) == (text.clone(), Some(SHORT), 0), "{coding:?} by {chunk}, cut");
+                assert!(run(&long) == (text.clone(), Some(LONG), 0), "{coding:?} by {chunk}, with more behind it");
+                assert_eq!(run(&damaged).1, Some(DAMAGED), "{coding:?} by {chunk}, damaged");
+            }
+        }
+    }
+}
