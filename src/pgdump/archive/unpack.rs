@@ -268,7 +268,8 @@ mod tests {
         (out, flaw, feed.bytes.len())
     }
 
-    /// More than is gathered at once when it is compressed, with repetitions of what lies far behind.
+    /// More than is gathered at once when it is compressed, with repetitions of what lies far behind; then more than has room when it is
+    /// decompressed, out of little.
     fn text() -> Vec<u8> {
         let mut seed = 1u32;
         let mut noise = || {
@@ -276,7 +277,7 @@ mod tests {
             seed.to_be_bytes()[0]
         };
         let parts = (0..4).map(|_| (0..20_000).map(|_| noise()).collect::<Vec<_>>());
-        parts.flat_map(|part| part.repeat(2)).collect()
+        parts.flat_map(|part| part.repeat(2)).chain(std::iter::repeat_n(0, 4 * BUFFER)).collect()
     }
 
     #[test]
