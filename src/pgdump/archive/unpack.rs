@@ -9,8 +9,8 @@ use zstd::stream::raw::{Decoder, Operation};
 
 /// Enough for the decompressors to work in one go, and little enough for the processor's cache.
 const BUFFER: usize = 128 << 10;
-/// What is inflated in one go. `pg_dump` before version 16 writes chunks of 4 KiB, and every call into the decompressor begins anew: it
-/// fetches what it repeats from a copy of its last output until it has made enough of its own.
+/// What is inflated in one go. A custom archive may have chunks of 4 KiB (`ZLIB_OUT_SIZE` in `compress_io.h` of `PostgreSQL` 15), and every
+/// call into the decompressor begins anew: it takes what it repeats from a copy of its last output until it has made enough of its own.
 const GATHERED: usize = 32 << 10;
 /// What stands first in a gzip file and behind its data is read with its window: 15 bits, the largest.
 const WINDOW_BITS: u8 = 15;

@@ -75,7 +75,7 @@ impl RowCounter {
 #[must_use]
 pub fn tabs(row: &[u8]) -> usize {
     // memchr's count is made for longer texts than most rows are, and a sum in one byte is one that vectors hold most of.
-    if row.len() <= usize::from(u8::MAX) {
+    if u8::try_from(row.len()).is_ok() {
         return row.iter().map(|byte| u8::from(*byte == b'\t')).sum::<u8>().into();
     }
     memchr_iter(b'\t', row).count()
