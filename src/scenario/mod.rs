@@ -246,6 +246,10 @@ pub struct RuntimeSettings {
     pub memory: Option<u64>,
     /// Folders with `PostgreSQL`'s programs, searched before the usual places.
     pub postgres_bin: Vec<PathBuf>,
+    /// Folders with `MongoDB`'s server or tools, searched before the usual places.
+    pub mongodb_bin: Vec<PathBuf>,
+    /// The command line of a server that speaks `MongoDB`'s protocol, in place of `mongod`: with `{dir}`, and `{socket}` or `{port}`.
+    pub mongodb_command: Option<String>,
     /// The user that servers and tools run as when assay is root.
     pub user: Option<String>,
 }

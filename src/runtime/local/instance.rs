@@ -72,7 +72,7 @@ impl Instance {
     #[must_use]
     pub fn isolation(&self) -> Isolation {
         Isolation {
-            listens: "unix socket".into(),
+            listens: self.place.port.map_or_else(|| "unix socket".into(), |port| format!("127.0.0.1:{port}")),
             user: self.user.name().to_owned(),
             network: "not cut off: restored code could open connections as this user".into(),
         }
@@ -84,6 +84,16 @@ impl Instance {
     /// Harness: it cannot be started.
     pub async fn run(&self, call: &Call) -> Result<ToolRun> {
         process::run_tool(process::command(&self.installation, call, &self.user, &self.room), &self.room).await
+    }
+
+    /// The same, with something to read on its standard input.
+    ///
+    /// # Errors
+    /// Harness: it cannot be started.
+    pub async fn run_reading(&self, call: &Call, input: impl Into<std::process::Stdio>) -> Result<ToolRun> {
+        let mut command = process::command(&self.installation, call, &self.user, &self.room);
+        command.stdin(input);
+        process::run_tool(command, &self.room).await
     }
 
     /// The last lines of the server's log.
