@@ -3,33 +3,38 @@
 //!
 //! `make bench` runs it. It needs `PostgreSQL`'s server programs, as `assay demo` does.
 
+mod support;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use support::{assay, medians, run};
 
 const ROUNDS: usize = 9;
 
 fn main() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let store = prepare(dir.path());
-    println!("machine: {}", machine());
-    println!("dump:    {} bytes, {} rounds each, medians", std::fs::metadata(&store).expect("the dump").len(), ROUNDS);
-    let assay = median(|| {
-        let status = assay(dir.path()).args(["run", "tiny", "--quiet"]).stdout(Stdio::null()).status().expect("assay");
-        assert!(status.success(), "the tiny dump must pass");
-    });
-    let bare = median(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/bare.sh");
-        let status = Command::new("bash").arg(script).arg(&store).stdout(Stdio::null()).status().expect("bash");
-        assert!(status.success(), "the bare procedure must work");
-    });
-    println!("assay run, cold start to verdict        {:>7.3} s   (budget 0.5 s)", assay.as_secs_f64());
-    println!("bare: initdb, start, pg_restore, counts {:>7.3} s", bare.as_secs_f64());
+    println!("machine: {}", support::machine());
+    println!("dump:    {} bytes, {ROUNDS} rounds each in turn, medians", std::fs::metadata(&store).expect("the dump").len());
+    let proof = || {
+        let mut command = assay(dir.path());
+        command.args(["run", "tiny", "--quiet"]);
+        run(command)
+    };
+    let by_hand = || {
+        let mut command = Command::new("bash");
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/bare.sh")).arg(&store).stdout(Stdio::null());
+        run(command)
+    };
+    let [proof, by_hand] = medians(ROUNDS, [&proof, &by_hand]);
+    println!("assay run, cold start to verdict        {:>7.3} s   (budget 0.5 s)", proof.0.as_secs_f64());
+    println!("bare: initdb, start, pg_restore, counts {:>7.3} s", by_hand.0.as_secs_f64());
+    println!("assay's own peak memory                 {:>7} MiB", proof.1 >> 20);
 }
 
 /// A store in a folder with one tiny dump (the newest of the demo's `codetalk`), and a scenario for it.
 fn prepare(dir: &Path) -> std::path::PathBuf {
-    let status = assay(dir).args(["demo", "--quiet", "--dir", "demo"]).stdout(Stdio::null()).status().expect("assay demo");
+    let status = assay(dir).args(["demo", "--quiet", "--dir", "demo"]).status().expect("assay demo");
     assert!(status.success(), "the demo must work");
     let dumps = dir.join("demo/store/my-backups/postgresql-backups");
     let mut names: Vec<_> = std::fs::read_dir(&dumps).expect("dumps").map(|e| e.expect("entry").path()).collect();
@@ -44,31 +49,4 @@ fn prepare(dir: &Path) -> std::path::PathBuf {
     let scenario = "name: tiny\nartifact: { store: here, key: \"tiny-{timestamp}.dump\" }\npostgres: {}\nchecks:\n  - count: { of: tables, min: 5 }\n";
     std::fs::write(dir.join("scenarios/tiny.yaml"), scenario).expect("scenario");
     dump
-}
-
-fn assay(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
-    command.current_dir(dir);
-    command
-}
-
-fn median(mut round: impl FnMut()) -> Duration {
-    round(); // warms the caches of both alike
-    let mut times: Vec<_> = (0..ROUNDS)
-        .map(|_| {
-            let began = Instant::now();
-            round();
-            began.elapsed()
-        })
-        .collect();
-    times.sort();
-    times[ROUNDS / 2]
-}
-
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model =
-        cpu.lines().find_map(|l| l.strip_prefix("model name")).map_or("unknown", |m| m.trim_start_matches([' ', '\t', ':']));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{cores} x {model}, {}", std::env::consts::OS)
 }

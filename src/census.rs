@@ -95,6 +95,32 @@ pub fn compare(left: &Census, right: &Census) -> Vec<Difference> {
 }
 
 impl Census {
+    /// The same census, every name beginning with that of its database.
+    #[must_use]
+    pub fn within(mut self, database: &str) -> Self {
+        let names = self.groups.iter_mut().map(|group| &mut group.name);
+        let members = self.inventory.iter_mut().flat_map(|kind| &mut kind.members);
+        names.chain(members).for_each(|name| *name = format!("{database}.{name}"));
+        self
+    }
+
+    /// Takes in another census of the same vantage; the order of the names is kept.
+    pub fn join(&mut self, other: Self) {
+        self.groups.extend(other.groups);
+        self.groups.sort_by(|a, b| a.name.cmp(&b.name));
+        for more in other.inventory {
+            match self.inventory.iter_mut().find(|kind| kind.kind == more.kind) {
+                Some(kind) => {
+                    kind.count += more.count;
+                    kind.members.extend(more.members);
+                    kind.members.sort();
+                }
+                None => self.inventory.push(more),
+            }
+        }
+        self.inventory.sort_by(|a, b| a.kind.cmp(&b.kind));
+    }
+
     /// All counted members together.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -171,6 +197,19 @@ mod tests {
                 difference("public.users", None, Some(2)),
             ]
         );
+    }
+
+    #[test]
+    fn censuses_of_several_databases_are_one_with_full_names() {
+        let mut both = census().within("shop");
+        both.join(
+            Census { groups: vec![Group { name: "public.zoo".into(), count: 3, newest: Vec::new() }], ..census() }.within("den"),
+        );
+        let names: Vec<&str> = both.groups.iter().map(|g| g.name.as_str()).collect();
+        assert_eq!(names, ["den.public.zoo", "shop.public.messages", "shop.public.users"]);
+        let indexes = ["den.public.users_pkey".to_owned(), "shop.public.users_pkey".to_owned()];
+        assert_eq!((both.total(), both.inventory.len()), (45, 1));
+        assert_eq!((both.inventory[0].count, both.inventory[0].members.as_slice()), (2, &indexes[..]));
     }
 
     #[test]

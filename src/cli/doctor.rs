@@ -69,7 +69,7 @@ async fn runtime(loaded: &Loaded, cx: &Context) -> Vec<Finding> {
         Finding { what: "scratch".into(), found: scratch(&loaded.settings, &runtime) },
     ];
     for spec in subjects(&loaded.scenarios) {
-        let recipe = subject(&spec).recipe(&Facts::default());
+        let Some(recipe) = subject(&spec).recipe(&Facts::default()) else { continue };
         let found = runtime.installations(recipe.as_ref()).await.and_then(|installations| {
             recipe.choose(&installations)?;
             let each = installations.iter().map(|i| format!("{} in {}", i.version, i.bin.display()));

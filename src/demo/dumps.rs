@@ -3,12 +3,12 @@
 use crate::error::{Error, Result};
 use crate::runtime::Call;
 use crate::runtime::local::{Instance, LocalRuntime, Scratch};
+use crate::scenario::RuntimeSettings;
 use crate::scenario::resolve::default_scratch;
-use crate::scenario::{RuntimeSettings, SubjectSpec};
 use crate::secret::Secrets;
-use crate::subject::postgres::recipe::SUPERUSER;
-use crate::subject::postgres::{PostgresSpec, client};
-use crate::subject::{Facts, subject};
+use crate::subject::Facts;
+use crate::subject::postgres::client;
+use crate::subject::postgres::recipe::{PostgresRecipe, SUPERUSER};
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
 use std::time::SystemTime;
@@ -52,8 +52,8 @@ pub async fn fill(bucket: &Path, secrets: &Secrets) -> Result<Made> {
     let base = default_scratch(&std::env::temp_dir());
     let scratch = Scratch::create(&base, &format!("demo-{}", std::process::id()), runtime.user())?;
     let room = scratch.room("demo")?;
-    let recipe = subject(&SubjectSpec::Postgres(PostgresSpec::default())).recipe(&Facts::default());
-    let instance = runtime.start(recipe.as_ref(), room.path()).await?;
+    let recipe = PostgresRecipe::new(None, &Facts::default());
+    let instance = runtime.start(&recipe, room.path()).await?;
     let mut dumps = 0;
     for database in &DATABASES {
         dumps += grow(database, &instance, room.path(), bucket).await?;

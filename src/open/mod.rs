@@ -2,6 +2,7 @@
 //! reader, outermost first, so that nothing is ever whole in memory.
 
 mod age;
+pub mod arrive;
 mod base64;
 mod gzip;
 pub mod magic;
@@ -9,6 +10,7 @@ mod openssl_enc;
 mod pax;
 mod reader;
 mod tar;
+pub mod tee;
 pub mod unpack;
 mod zstd;
 

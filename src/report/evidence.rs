@@ -180,8 +180,9 @@ pub struct Rejected {
 pub struct PayloadRecord {
     /// The layers that were opened, outermost first.
     pub layers: Vec<String>,
-    /// Bytes behind all layers.
-    pub size: u64,
+    /// Bytes behind all layers, once they were read to their end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// The format: `custom`, `plain`.
     pub format: String,
     /// What it says of itself.

@@ -44,7 +44,7 @@ fn restored(name: &str, verdict: Verdict, depth: Depth, size: u64) -> ScenarioRe
         artifact: Some(artifact(name, size)),
         payload: Some(PayloadRecord {
             layers: vec!["gzip".into()],
-            size: size * 3,
+            size: Some(size * 3),
             format: "custom".into(),
             facts: vec![Fact { name: "dumped from".into(), value: "PostgreSQL 15.18".into() }],
         }),

@@ -13,7 +13,8 @@ use super::{Phase, RunContext};
 use crate::census::Census;
 use crate::check::{self, Outcome, Status, objectives};
 use crate::error::Error;
-use crate::open::unpack::{Unpack, Unpacked, unpack};
+use crate::open::arrive::{self, Arriving, Order, Taken, arrive};
+use crate::open::unpack::unpack;
 use crate::report::evidence::{ArtifactRecord, InstanceRecord, KeptRecord, PayloadRecord, ScenarioRecord};
 use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
@@ -21,7 +22,7 @@ use crate::scenario::{Check, CheckKind, Scenario};
 use crate::store::fetch::fetch;
 use crate::store::select::{self, Artifact, Selection, Want};
 use crate::store::{self, Store};
-use crate::subject::{Facts, Payload, Restored, Subject, Wanted, subject};
+use crate::subject::{Attempt, Body, Facts, Intake, Payload, Restored, Subject, Wanted, subject};
 use crate::units::Bytes;
 use crate::verdict::Depth;
 use std::collections::HashMap;
@@ -47,6 +48,14 @@ struct Made {
     room: Option<Room>,
 }
 
+/// The payload, opened.
+struct Opened {
+    payload: Payload,
+    facts: Facts,
+    /// Tells when all of it was read.
+    intake: arrive::Intake,
+}
+
 struct Way<'a> {
     scenario: &'a Scenario,
     subject: Arc<dyn Subject>,
@@ -70,9 +79,13 @@ impl Way<'_> {
         record: &mut Recorder,
     ) -> Result<(), Stopped> {
         let room = made.room.insert(self.make_room(record)?);
-        let (payload, facts) = self.open(store, artifact, room, record).await?;
-        let instance = made.instance.insert(self.start(&facts, room, record).await?);
-        let restored = made.restored.insert(self.restore(&payload, &facts, instance, record).await?);
+        let Opened { payload, facts, intake } = self.open(store, artifact, room, record).await?;
+        if let Some(instance) = self.start(&facts, room, record).await? {
+            made.instance = Some(instance);
+        }
+        let instance = made.instance.as_ref();
+        let restored = self.restore(payload, &facts, instance, &intake, record).await?;
+        let restored = made.restored.insert(restored);
         let census = self.measure(restored, instance, record).await?;
         self.check(artifact, restored, &census, instance, record).await
     }
@@ -107,48 +120,53 @@ impl Way<'_> {
         Ok((store, artifact))
     }
 
-    /// Reads the artifact to its end through every layer, and what the payload says of itself.
+    /// Opens the layers, and reads what the payload says of itself; to the end, where the subject wants a file.
     async fn open(
         &self,
         store: Arc<dyn Store>,
         artifact: &Artifact,
         room: &Room,
         record: &mut Recorder,
-    ) -> Result<(Payload, Facts), Stopped> {
+    ) -> Result<Opened, Stopped> {
+        let order = self.order(store, artifact);
         let size = Some(artifact.object.size);
-        let unpacking = self.unpacking(store, artifact, room);
-        let unpacked = record.step(Phase::Open, size, async |progress| unpack(unpacking, &progress).await).await?;
-        let Unpacked { path, size, head, layers, sha256, stored } = unpacked;
-        if let Some(artifact) = &mut record.record.artifact {
-            artifact.sha256 = Some(sha256);
-        }
-        let payload = Payload { path, size, head };
-        let inspected = self.cx.runtime.user().give(&payload.path).map_err(Error::from);
-        let facts =
-            inspected.and_then(|()| self.subject.inspect(&payload)).map_err(|error| record.stop_at(Phase::Open, error))?;
-        record.outcome([Outcome::new("artifact read", Status::Pass, format!("{} read to the end", Bytes(stored)))]);
-        record.record.payload = Some(PayloadRecord { layers, size, format: facts.format.clone(), facts: facts.facts.clone() });
-        record.record.not_tested = self.subject.not_tested(&facts);
-        record.record.depth = Depth::Opened;
-        Ok((payload, facts))
+        let (layers, opened) = record
+            .step(Phase::Open, size, async |progress| {
+                let Arriving { head, size, layers, stream, intake } = arrive(order, &progress).await?;
+                let facts = self.subject.inspect(&head, size)?;
+                if self.subject.intake(&facts) == Intake::Stream {
+                    return Ok((layers, Opened { payload: Payload { head, body: Body::Stream(stream) }, facts, intake }));
+                }
+                let path = room.path().join("payload");
+                let size = unpack(stream, path.clone(), self.cx.scratch_max).await?;
+                self.cx.runtime.user().give(&path)?;
+                // With its size known, more can be said against it.
+                let facts = self.subject.inspect(&head, Some(size))?;
+                Ok((layers, Opened { payload: Payload { head, body: Body::File { path, size } }, facts, intake }))
+            })
+            .await?;
+        let facts = &opened.facts;
+        record.record.payload =
+            Some(PayloadRecord { layers, size: None, format: facts.format.clone(), facts: facts.facts.clone() });
+        record.record.not_tested = self.subject.not_tested(facts);
+        read_to_its_end(&opened.intake, record);
+        Ok(opened)
     }
 
-    /// The artifact's bytes, through the scenario's layers, into the scenario's room.
-    fn unpacking(&self, store: Arc<dyn Store>, artifact: &Artifact, room: &Room) -> Unpack {
+    /// The artifact's bytes, and the scenario's layers around the payload.
+    fn order(&self, store: Arc<dyn Store>, artifact: &Artifact) -> Order {
         let subject = self.subject.clone();
-        Unpack {
+        Order {
             stored: fetch(store, artifact.object.clone()),
             layers: self.scenario.open.clone(),
             secrets: self.cx.secrets.clone(),
             recognises: Arc::new(move |head| subject.recognises(head)),
-            target: room.path().join("payload"),
-            max: self.cx.scratch_max,
         }
     }
 
-    /// Starts a disposable server that can take the payload.
-    async fn start(&self, facts: &Facts, room: &Room, record: &mut Recorder) -> Result<Instance, Stopped> {
-        let recipe = self.subject.recipe(facts);
+    /// Starts a disposable server that can take the payload, where one is needed.
+    async fn start(&self, facts: &Facts, room: &Room, record: &mut Recorder) -> Result<Option<Instance>, Stopped> {
+        let Some(recipe) = self.subject.recipe(facts) else { return Ok(None) };
         let instance =
             record.step(Phase::Start, None, async |_| self.cx.runtime.start(recipe.as_ref(), room.path()).await).await?;
         record.record.instance = Some(InstanceRecord {
@@ -157,19 +175,34 @@ impl Way<'_> {
             version: instance.installation().version.clone(),
             isolation: instance.isolation(),
         });
-        Ok(instance)
+        Ok(Some(instance))
     }
 
-    /// Restores the payload. A restore with errors goes on to be measured: findings are data.
+    /// Restores the payload while its own bytes are looked through. A restore with errors goes on to be measured: findings are
+    /// data.
     async fn restore(
         &self,
-        payload: &Payload,
+        payload: Payload,
         facts: &Facts,
-        instance: &Instance,
+        instance: Option<&Instance>,
+        intake: &arrive::Intake,
         record: &mut Recorder,
     ) -> Result<Restored, Stopped> {
-        let size = Some(payload.size);
-        let restored = record.step(Phase::Restore, size, async |_| self.subject.restore(payload, facts, instance).await).await?;
+        let size = match payload.body {
+            Body::File { size, .. } => Some(size),
+            Body::Stream(_) => record.record.artifact.as_ref().map(|artifact| artifact.size),
+        };
+        let attempt = async |_| {
+            let Attempt { surveyed, restored } = self.subject.restore(payload, facts, instance).await;
+            // What the bytes told is kept, however the restore ended.
+            Ok((surveyed, restored))
+        };
+        let (surveyed, restored) = record.step(Phase::Restore, size, attempt).await?;
+        read_to_its_end(intake, record);
+        record.outcome(surveyed.outcomes);
+        record.record.not_tested.extend(surveyed.not_tested);
+        record.record.censuses.extend(surveyed.census);
+        let restored = restored.map_err(|error| record.stop_at(Phase::Restore, error))?;
         let took = record.seconds(Phase::Start) + record.seconds(Phase::Restore);
         record.record.rto_seconds = Some(took);
         record.outcome(objectives::rto(&self.scenario.objectives, Duration::from_secs_f64(took)));
@@ -183,7 +216,7 @@ impl Way<'_> {
     }
 
     /// Counts what came back.
-    async fn measure(&self, restored: &Restored, instance: &Instance, record: &mut Recorder) -> Result<Census, Stopped> {
+    async fn measure(&self, restored: &Restored, instance: Option<&Instance>, record: &mut Recorder) -> Result<Census, Stopped> {
         let wanted = Wanted { newest: self.scenario.checks.iter().filter_map(wanted_time).collect() };
         let census = record.step(Phase::Measure, None, async |_| self.subject.census(restored, instance, &wanted).await).await?;
         record.outcome([check::restored::judge(&census, self.scenario.allow_empty)]);
@@ -197,7 +230,7 @@ impl Way<'_> {
         artifact: &Artifact,
         restored: &Restored,
         census: &Census,
-        instance: &Instance,
+        instance: Option<&Instance>,
         record: &mut Recorder,
     ) -> Result<(), Stopped> {
         let outcomes = Mutex::new(Vec::new());
@@ -247,6 +280,18 @@ impl Way<'_> {
             .await?;
         Ok(())
     }
+}
+
+/// Once the artifact was read to its end: what it was, by its digest.
+fn read_to_its_end(intake: &arrive::Intake, record: &mut Recorder) {
+    let Some(Taken { sha256, stored, size }) = intake.taken() else { return };
+    let Some(artifact) = record.record.artifact.as_mut().filter(|artifact| artifact.sha256.is_none()) else { return };
+    artifact.sha256 = Some(sha256);
+    if let Some(payload) = &mut record.record.payload {
+        payload.size = Some(size);
+    }
+    record.outcome([Outcome::new("artifact read", Status::Pass, format!("{} read to the end", Bytes(stored)))]);
+    record.record.depth = Depth::Opened;
 }
 
 /// A panic in another thread does not make the outcomes wrong.

@@ -1,10 +1,12 @@
 //! Subjects: what a payload is, how it is restored and how it is measured. One folder each.
 
+pub mod alongside;
 pub mod postgres;
 
 use crate::census::Census;
 use crate::check::Outcome;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::open::arrive::Stream;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
 use crate::scenario::{SqlCheck, SubjectSpec};
@@ -14,15 +16,34 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The opened artifact, in scratch.
-#[derive(Debug, Clone)]
+/// The opened artifact.
 pub struct Payload {
-    /// Where it lies. The instance's user can read it.
-    pub path: PathBuf,
-    /// Its size in bytes.
-    pub size: u64,
     /// Its first bytes, at most [`HEAD`].
     pub head: Vec<u8>,
+    /// All of it.
+    pub body: Body,
+}
+
+/// All bytes of a payload.
+pub enum Body {
+    /// In a file in scratch that the instance's user can read.
+    File {
+        /// Where it lies.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// On their way from the store, to be read once and to the end, whatever becomes of the restore: only then the artifact was read.
+    Stream(Stream),
+}
+
+/// How a subject wants its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// As a file: it is read twice, or out of order.
+    File,
+    /// As it comes, with nothing on the disk.
+    Stream,
 }
 
 /// How much of a payload's head is kept for telling what it is.
@@ -54,11 +75,31 @@ pub struct Fact {
     pub value: String,
 }
 
+/// A restore, however it ended, and what the same bytes told without a server meanwhile.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What the artifact's own bytes tell.
+    pub surveyed: Surveyed,
+    /// The restore. An error: it could not be finished.
+    pub restored: Result<Restored>,
+}
+
+/// What the artifact's own bytes tell, without a server.
+#[derive(Debug, Default)]
+pub struct Surveyed {
+    /// What it holds, where the bytes tell.
+    pub census: Option<Census>,
+    /// What is wrong with the bytes.
+    pub outcomes: Vec<Outcome>,
+    /// What no look at these bytes can tell.
+    pub not_tested: Vec<String>,
+}
+
 /// What the restore left behind: findings, the tool's own words, and where to measure.
 #[derive(Debug)]
 pub struct Restored {
-    /// The database (or the like) inside the instance.
-    pub database: String,
+    /// The databases (or the like) inside the instance.
+    pub databases: Vec<String>,
     /// What the restore itself showed: errors, warnings, classified.
     pub outcomes: Vec<Outcome>,
     /// The tools that were used.
@@ -96,6 +137,16 @@ pub struct Wanted {
     pub newest: Vec<(String, String)>,
 }
 
+impl Wanted {
+    /// What of it concerns one of several databases, whose name stands before that of the group.
+    #[must_use]
+    pub fn within(&self, database: &str) -> Self {
+        let inside = |group: &str| group.strip_prefix(database)?.strip_prefix('.').map(str::to_owned);
+        let newest = self.newest.iter().filter_map(|(group, field)| Some((inside(group)?, field.clone()))).collect();
+        Self { newest }
+    }
+}
+
 /// A kind of payload.
 ///
 /// Required of an implementation: its errors blame the right one (the backup only for what is wrong with the bytes), it
@@ -108,32 +159,34 @@ pub trait Subject: Send + Sync {
     /// Whether these first bytes can be such a payload. Also tells a wrong key from a damaged file.
     fn recognises(&self, head: &[u8]) -> bool;
 
-    /// Reads what the payload says of itself.
+    /// Reads what the payload's first bytes say of it. `size` is absent as long as it is not known.
     ///
     /// # Errors
     /// Backup: it is no such payload; the message says what it is instead. Scenario: it must be opened first.
-    fn inspect(&self, payload: &Payload) -> Result<Facts>;
+    fn inspect(&self, head: &[u8], size: Option<u64>) -> Result<Facts>;
 
-    /// The server that can take this payload.
-    fn recipe(&self, facts: &Facts) -> Box<dyn Recipe>;
+    /// How this payload is wanted.
+    fn intake(&self, facts: &Facts) -> Intake;
 
-    /// Restores the payload.
+    /// The server that can take this payload; `None` where none is needed.
+    fn recipe(&self, facts: &Facts) -> Option<Box<dyn Recipe>>;
+
+    /// Restores the payload, and looks through the same bytes meanwhile. The instance is of the recipe.
     ///
-    /// # Errors
-    /// It could not be finished. What the tool merely complained of is in [`Restored::outcomes`].
-    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance) -> Result<Restored>;
+    /// A body that is a stream is read to its end in any case. What the tool merely complained of is in [`Restored::outcomes`].
+    async fn restore(&self, payload: Payload, facts: &Facts, instance: Option<&Instance>) -> Attempt;
 
     /// Counts what is there.
     ///
     /// # Errors
     /// Harness: the server does not answer.
-    async fn census(&self, restored: &Restored, instance: &Instance, wanted: &Wanted) -> Result<Census>;
+    async fn census(&self, restored: &Restored, instance: Option<&Instance>, wanted: &Wanted) -> Result<Census>;
 
     /// Answers one read-only question with one value; `None` is SQL's NULL or no row.
     ///
     /// # Errors
     /// Scenario: the query is wrong. Harness: it took too long.
-    async fn query(&self, restored: &Restored, instance: &Instance, query: &SqlCheck) -> Result<Option<String>>;
+    async fn query(&self, restored: &Restored, instance: Option<&Instance>, query: &SqlCheck) -> Result<Option<String>>;
 
     /// What this proof leaves open, for the report.
     fn not_tested(&self, facts: &Facts) -> Vec<String>;
@@ -148,4 +201,12 @@ pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
     match spec {
         SubjectSpec::Postgres(spec) => Arc::new(postgres::Postgres::new(spec.clone())),
     }
+}
+
+/// The instance that a subject's own recipe asked for.
+///
+/// # Errors
+/// Harness: there is none, which is a mistake in assay.
+pub fn needed(instance: Option<&Instance>) -> Result<&Instance> {
+    instance.ok_or_else(|| Error::harness("there is no server to restore into; this is a mistake in assay"))
 }

@@ -1,13 +1,18 @@
 //! A place to try things in: scratch, a runtime, real servers and real dumps.
 
+use assay::open::arrive::{Arriving, Order, arrive};
+use assay::open::unpack::unpack;
+use assay::run::progress::Progress;
 use assay::runtime::local::{Instance, LocalRuntime, Room, Scratch};
 use assay::runtime::{Call, Recipe};
 use assay::scenario::RuntimeSettings;
 use assay::secret::Secrets;
 use assay::subject::postgres::{Postgres, PostgresSpec};
-use assay::subject::{Facts, HEAD, Payload, Restored, Subject};
+use assay::subject::{Attempt, Body, Facts, Intake, Payload, Restored, Subject};
+use futures_util::StreamExt as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio_postgres::{Client, NoTls};
 
 /// Gone when it is dropped, with everything that was started in it.
@@ -38,7 +43,7 @@ fn runtime_with(postgres_bin: Vec<PathBuf>) -> LocalRuntime {
 
 /// A recipe for a server of whichever version is there.
 pub fn recipe() -> Box<dyn Recipe> {
-    subject().recipe(&Facts::default())
+    subject().recipe(&Facts::default()).expect("a server is needed")
 }
 
 pub fn subject() -> Postgres {
@@ -87,13 +92,25 @@ impl Lab {
     /// Restores bytes as a scenario does: inspect, choose a server, start it, restore.
     pub async fn restore(&self, dump: &[u8]) -> assay::error::Result<Proof> {
         let room = self.scratch.room("restore")?;
-        let path = room.path().join("payload");
-        std::fs::write(&path, dump).expect("write the payload");
-        let payload = Payload { path, size: dump.len() as u64, head: dump[..dump.len().min(HEAD)].to_vec() };
-        let subject = subject();
-        let facts = subject.inspect(&payload)?;
-        let instance = self.runtime.start(&*subject.recipe(&facts), room.path()).await?;
-        let restored = subject.restore(&payload, &facts, &instance).await?;
+        let stored = futures_util::stream::iter([Ok(bytes::Bytes::copy_from_slice(dump))]).boxed();
+        let order = Order { stored, layers: Vec::new(), secrets: Secrets::default(), recognises: Arc::new(|_| true) };
+        let progress = Progress::new("test", tokio::sync::mpsc::unbounded_channel().0);
+        let Arriving { head, stream, intake: _intake, .. } = arrive(order, &progress).await?;
+        let (subject, size) = (subject(), dump.len() as u64);
+        let facts = subject.inspect(&head, Some(size))?;
+        let body = match subject.intake(&facts) {
+            Intake::Stream => Body::Stream(stream),
+            Intake::File => {
+                let path = room.path().join("payload");
+                unpack(stream, path.clone(), None).await?;
+                self.runtime.user().give(&path)?;
+                Body::File { path, size }
+            }
+        };
+        let recipe = subject.recipe(&facts).expect("a server is needed");
+        let instance = self.runtime.start(&*recipe, room.path()).await?;
+        let Attempt { restored, .. } = subject.restore(Payload { head, body }, &facts, Some(&instance)).await;
+        let restored = restored?;
         Ok(Proof { facts, restored, instance, room })
     }
 }
@@ -107,6 +124,7 @@ pub struct Server {
 /// A restored dump.
 pub struct Proof {
     pub facts: Facts,
+
     pub restored: Restored,
     pub instance: Instance,
     pub room: Room,

@@ -2,7 +2,8 @@
 
 use crate::support::faulty_s3::{ACCESS_KEY, Asked, BUCKET, Fault, FaultyS3, SECRET_KEY, refuse};
 use assay::error::{Blame, Error};
-use assay::open::unpack::{Unpack, Unpacked, unpack};
+use assay::open::arrive::{Arriving, Order, Taken, arrive};
+use assay::open::unpack::unpack;
 use assay::run::progress::Progress;
 use assay::scenario::{Credentials, S3Spec, Waits};
 use assay::secret::{SecretRef, Secrets};
@@ -76,20 +77,28 @@ impl Bench {
     }
 
     /// From the listing to the file in scratch.
-    async fn unpacked(&self, parallel: usize) -> Result<Unpacked, Error> {
+    async fn unpacked(&self, parallel: usize) -> Result<Taken, Error> {
         let store = self.store();
         let mut found = None;
         store.list(KEY, None, &mut |object| found = Some(object)).await?;
         let policy = FetchPolicy { part: PART, parallel, retry: FAST };
-        let job = Unpack {
+        let order = Order {
             stored: fetch_with(store, found.expect("the object"), policy),
             layers: Vec::new(),
             secrets: Secrets::default(),
             recognises: Arc::new(|_| true),
-            target: self.folder.path().join("payload"),
-            max: None,
         };
-        bounded(unpack(job, &Progress::new("test", tokio::sync::mpsc::unbounded_channel().0))).await
+        let progress = Progress::new("test", tokio::sync::mpsc::unbounded_channel().0);
+        bounded(async {
+            let Arriving { stream, intake, .. } = arrive(order, &progress).await?;
+            unpack(stream, self.file(), None).await?;
+            Ok(intake.taken().expect("read to its end"))
+        })
+        .await
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join("payload")
     }
 
     /// It came through, and every byte is as it was stored.
@@ -97,7 +106,7 @@ impl Bench {
         let unpacked = self.unpacked(parallel).await.expect("survives");
         assert_eq!(unpacked.sha256, hex(&openssl::sha::sha256(&self.stored)));
         assert_eq!(unpacked.stored, self.stored.len() as u64);
-        assert!(std::fs::read(&unpacked.path).expect("payload") == self.payload, "the payload differs");
+        assert!(std::fs::read(self.file()).expect("payload") == self.payload, "the payload differs");
     }
 
     async fn fails(&self) -> Error {

@@ -8,7 +8,7 @@ use super::user::User;
 use crate::error::{Error, Result};
 use crate::runtime::{Call, Installation, Isolation, Limits, Place};
 use crate::secret::Secret;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// A running disposable server. It ends with [`Instance::stop`], and also when it is dropped.
@@ -86,14 +86,23 @@ impl Instance {
         process::run_tool(process::command(&self.installation, call, &self.user, &self.room), &self.room).await
     }
 
-    /// The same, with something to read on its standard input.
+    /// The same with something to read: `feed` writes it, in a thread of its own that may block, and is waited for also when the
+    /// program has ended before: what it reads is read to the end.
     ///
     /// # Errors
     /// Harness: it cannot be started.
-    pub async fn run_reading(&self, call: &Call, input: impl Into<std::process::Stdio>) -> Result<ToolRun> {
+    pub async fn run_fed<T, F>(&self, call: &Call, feed: F) -> Result<(ToolRun, T)>
+    where
+        T: Send + 'static,
+        F: FnOnce(ToolInput) -> T + Send + 'static,
+    {
+        let (reader, writer) = io::pipe().map_err(Error::from)?;
         let mut command = process::command(&self.installation, call, &self.user, &self.room);
-        command.stdin(input);
-        process::run_tool(command, &self.room).await
+        command.stdin(reader);
+        let feeding = tokio::task::spawn_blocking(move || feed(ToolInput(Some(writer))));
+        let run = process::run_tool(command, &self.room).await?;
+        let told = feeding.await.map_err(|e| Error::harness(format!("feeding {} failed: {e}", call.program)))?;
+        Ok((run, told))
     }
 
     /// The last lines of the server's log.
@@ -156,6 +165,26 @@ impl Drop for Instance {
         if !self.server.is_over() {
             self.end();
         }
+    }
+}
+
+/// A program's standard input. Writing always works: what comes after the program's end is dropped, and how it ended is told by
+/// its [`ToolRun`].
+#[derive(Debug)]
+pub struct ToolInput(Option<io::PipeWriter>);
+
+impl Write for ToolInput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.as_mut().map(|pipe| pipe.write(bytes)) {
+            Some(Err(e)) if e.kind() == ErrorKind::BrokenPipe => self.0 = None,
+            Some(written) => return written,
+            None => {}
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

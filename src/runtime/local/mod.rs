@@ -11,7 +11,7 @@ mod scratch;
 mod sweep;
 mod user;
 
-pub use instance::{Instance, Kept};
+pub use instance::{Instance, Kept, ToolInput};
 pub use process::{Said, ToolRun};
 pub use scratch::{Room, Scratch};
 pub use sweep::{Swept, sweep};

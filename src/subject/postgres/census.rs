@@ -16,11 +16,29 @@ use tokio_postgres::{Client, Row};
 const BATCH_TABLES: usize = 50;
 const BATCH_BYTES: i64 = 64 << 20;
 
-/// Counts a database.
+/// Counts databases. With more than one, every name begins with that of its database: `shop.public.users`.
 ///
 /// # Errors
 /// Harness: the server does not answer.
-pub async fn census(database: &str, instance: &Instance, wanted: &Wanted) -> Result<Census> {
+pub async fn census(databases: &[String], instance: &Instance, wanted: &Wanted) -> Result<Census> {
+    if let [database] = databases {
+        return one(database, instance, wanted).await;
+    }
+    let mut all = empty();
+    for database in databases {
+        let wanted = wanted.within(database);
+        all.join(one(database, instance, &wanted).await?.within(database));
+    }
+    Ok(all)
+}
+
+/// Nothing was counted yet.
+fn empty() -> Census {
+    let (groups_are, counted_in) = ("tables".to_owned(), "rows".to_owned());
+    Census { vantage: Vantage::Restored, groups_are, counted_in, groups: Vec::new(), inventory: Vec::new() }
+}
+
+async fn one(database: &str, instance: &Instance, wanted: &Wanted) -> Result<Census> {
     let connect = || async { client::connect(instance.place(), instance.password(), database).await };
     let read = async {
         let first = connect().await?;
@@ -42,7 +60,7 @@ pub async fn census(database: &str, instance: &Instance, wanted: &Wanted) -> Res
         }));
         let mut groups: Vec<Group> = counted.await?.into_iter().flatten().collect();
         groups.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Census { vantage: Vantage::Restored, groups_are: "tables".into(), counted_in: "rows".into(), groups, inventory })
+        Ok(Census { groups, inventory, ..empty() })
     };
     read.await.map_err(|e: tokio_postgres::Error| Error::harness(format!("cannot count the database: {}", client::message(&e))))
 }

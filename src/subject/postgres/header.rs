@@ -32,12 +32,13 @@ const SHORTEST_ENTRY: u64 = 30;
 const LONGEST_HEADER: u64 = 1024;
 const LONGEST_NAME: usize = 64 << 10;
 
-/// Reads what a payload says of itself.
+/// Reads what a payload's first bytes say of it. As long as its size is not known, no size is held against it.
 ///
 /// # Errors
 /// Backup: it is no dump, or its header is broken. Scenario: it must be opened first. Harness: a format that is not
 /// supported yet.
-pub fn read(head: &[u8], size: u64) -> Result<Facts> {
+pub fn read(head: &[u8], size: Option<u64>) -> Result<Facts> {
+    let size = size.unwrap_or(u64::MAX);
     match form(head) {
         Form::Archive => archive(head, size),
         Form::Sql => sql::facts(&String::from_utf8_lossy(head)),
@@ -238,7 +239,7 @@ pub mod tests {
     #[test]
     fn a_custom_archive_tells_where_it_comes_from() {
         for (minor, compression) in [(14, "gzip"), (16, "zstd")] {
-            let facts = read(&header(minor, 42), 100_000).expect("header");
+            let facts = read(&header(minor, 42), None).expect("header");
             assert_eq!(facts.format, CUSTOM);
             assert_eq!(fact(&facts, "database"), Some("codetalk"));
             assert_eq!(fact(&facts, DUMPED_FROM), Some("15.18 (Debian 15.18-0+deb12u1)"));
@@ -253,7 +254,7 @@ pub mod tests {
     fn cut_at_any_byte_a_header_is_a_broken_backup() {
         let whole = header(14, 42);
         for end in MAGIC.len()..whole.len() {
-            let error = read(&whole[..end], end as u64).expect_err("cut");
+            let error = read(&whole[..end], Some(end as u64)).expect_err("cut");
             assert_eq!(error.blame, Blame::Backup, "cut at {end}");
             assert_eq!(error.message, "the archive is cut short within its header");
         }
@@ -262,7 +263,7 @@ pub mod tests {
     #[test]
     fn an_impossible_number_of_entries_is_a_broken_backup() {
         for (entries, size) in [(0, 100_000), (-1_650_803_752, 100_000), (1000, 29_999)] {
-            let error = read(&header(14, entries), size).expect_err("impossible");
+            let error = read(&header(14, entries), Some(size)).expect_err("impossible");
             assert!(error.blame == Blame::Backup && error.message.contains("TOC entries"), "{error}");
         }
     }
@@ -271,11 +272,11 @@ pub mod tests {
     fn plain_sql_tells_its_versions() {
         let dump = "--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from database version 15.18 (Debian)\n\
                     -- Dumped by pg_dump version 16.2\n\nSET statement_timeout = 0;\n";
-        let facts = read(dump.as_bytes(), 1000).expect("plain");
+        let facts = read(dump.as_bytes(), None).expect("plain");
         assert_eq!(facts.format, PLAIN);
         assert_eq!(fact(&facts, DUMPED_FROM), Some("15.18 (Debian)"));
         assert_eq!(fact(&facts, DUMPED_BY), Some("16.2"));
-        assert_eq!(read(b"insert into t values (1);", 25).expect("by hand").facts, []);
+        assert_eq!(read(b"insert into t values (1);", Some(25)).expect("by hand").facts, []);
     }
 
     #[test]
@@ -290,7 +291,7 @@ pub mod tests {
         let cluster = b"--\n-- PostgreSQL database cluster dump\n--\nSET x = 1;\n".to_vec();
         let create = b"SET x = 1;\nCREATE DATABASE codetalk WITH TEMPLATE = template0;\n\\connect codetalk\n".to_vec();
         for head in [tar, directory, cluster, create] {
-            let error = read(&head, 100_000).expect_err("later");
+            let error = read(&head, None).expect_err("later");
             assert!(error.blame == Blame::Harness && error.message.ends_with("not supported yet"), "{error}");
             assert!(recognises(&head));
         }
@@ -299,7 +300,7 @@ pub mod tests {
     #[test]
     fn what_is_no_dump_is_not_recognised() {
         for head in [&b""[..], b"\x1f\x8b\x08\x00", b"hello world", b"\0\0"] {
-            let error = read(head, head.len() as u64).expect_err("no dump");
+            let error = read(head, Some(head.len() as u64)).expect_err("no dump");
             assert!(error.message.starts_with("this is no PostgreSQL dump but "), "{error}");
             assert!(!recognises(head));
         }
@@ -307,7 +308,7 @@ pub mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_a_panic(head in prop::collection::vec(any::<u8>(), 0..600), size in any::<u64>()) {
+        fn any_bytes_are_read_without_a_panic(head in prop::collection::vec(any::<u8>(), 0..600), size in any::<Option<u64>>()) {
             let _ = read(&head, size);
             let mut archive = MAGIC.to_vec();
             archive.extend(&head);

@@ -21,13 +21,14 @@ mod walk;
 mod wire;
 
 use crate::census::Census;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
 use crate::scenario::SqlCheck;
-use crate::subject::{Facts, Payload, Restored, Subject, Wanted};
+use crate::subject::{Attempt, Body, Facts, Intake, Payload, Restored, Subject, Surveyed, Wanted, needed};
 use async_trait::async_trait;
 use recipe::PostgresRecipe;
+use std::path::PathBuf;
 
 /// The `postgres:` block of a scenario.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,15 @@ pub struct PostgresSpec {
     pub version: Option<u32>,
     /// Parallel restore jobs; by the machine when absent.
     pub jobs: Option<usize>,
+}
+
+/// A dump in its file.
+#[derive(Debug)]
+struct Dump {
+    path: PathBuf,
+    size: u64,
+    /// Its first bytes.
+    head: Vec<u8>,
 }
 
 /// The subject.
@@ -62,24 +72,36 @@ impl Subject for Postgres {
         header::recognises(head)
     }
 
-    fn inspect(&self, payload: &Payload) -> Result<Facts> {
-        header::read(&payload.head, payload.size)
+    fn inspect(&self, head: &[u8], size: Option<u64>) -> Result<Facts> {
+        header::read(head, size)
     }
 
-    fn recipe(&self, facts: &Facts) -> Box<dyn Recipe> {
-        Box::new(PostgresRecipe::new(self.spec.version, facts))
+    fn intake(&self, _facts: &Facts) -> Intake {
+        Intake::File
     }
 
-    async fn restore(&self, payload: &Payload, facts: &Facts, instance: &Instance) -> Result<Restored> {
-        restore::restore(payload, facts, instance, &self.spec).await
+    fn recipe(&self, facts: &Facts) -> Option<Box<dyn Recipe>> {
+        Some(Box::new(PostgresRecipe::new(self.spec.version, facts)))
     }
 
-    async fn census(&self, restored: &Restored, instance: &Instance, wanted: &Wanted) -> Result<Census> {
-        census::census(&restored.database, instance, wanted).await
+    async fn restore(&self, payload: Payload, facts: &Facts, instance: Option<&Instance>) -> Attempt {
+        let Payload { head, body } = payload;
+        let restored = match (body, needed(instance)) {
+            (Body::File { path, size }, Ok(instance)) => {
+                restore::restore(&Dump { path, size, head }, facts, instance, &self.spec).await
+            }
+            (Body::Stream(_), _) => Err(Error::harness("a dump is restored from a file; this is a mistake in assay")),
+            (_, Err(error)) => Err(error),
+        };
+        Attempt { surveyed: Surveyed::default(), restored }
     }
 
-    async fn query(&self, restored: &Restored, instance: &Instance, query: &SqlCheck) -> Result<Option<String>> {
-        query::query(&restored.database, instance, query).await
+    async fn census(&self, restored: &Restored, instance: Option<&Instance>, wanted: &Wanted) -> Result<Census> {
+        census::census(&restored.databases, needed(instance)?, wanted).await
+    }
+
+    async fn query(&self, restored: &Restored, instance: Option<&Instance>, query: &SqlCheck) -> Result<Option<String>> {
+        query::query(&restored.databases, needed(instance)?, query).await
     }
 
     fn not_tested(&self, facts: &Facts) -> Vec<String> {
@@ -110,7 +132,8 @@ impl Subject for Postgres {
 
     fn connect_hint(&self, restored: &Restored, instance: &Instance) -> String {
         let (socket, password) = (instance.place().socket.display(), instance.password_file());
-        let (user, database) = (recipe::SUPERUSER, &restored.database);
+        let user = recipe::SUPERUSER;
+        let database = restored.databases.first().map_or("postgres", String::as_str);
         format!("PGPASSWORD=\"$(cat {})\" psql -h {socket} -U {user} {database}", password.display())
     }
 }

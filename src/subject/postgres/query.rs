@@ -11,11 +11,12 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 /// The server ends a query at its limit; this much later we do not wait for the server any more.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Answers a query with its single value as text; `None` is SQL's NULL or no row.
+/// Answers a query with its single value as text; `None` is SQL's NULL or no row. With several databases it is asked of the first.
 ///
 /// # Errors
 /// Scenario: the query is wrong or has not one value. Harness: it took too long, or the server went away.
-pub async fn query(database: &str, instance: &Instance, check: &SqlCheck) -> Result<Option<String>> {
+pub async fn query(databases: &[String], instance: &Instance, check: &SqlCheck) -> Result<Option<String>> {
+    let database = databases.first().map_or("postgres", String::as_str);
     let answer = async {
         let client = client::connect(instance.place(), instance.password(), database).await.map_err(|e| error(&e, check))?;
         ask(&client, check).await

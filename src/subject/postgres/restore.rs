@@ -1,5 +1,6 @@
 //! Restoring a dump with the tools of the instance's own installation.
 
+use super::Dump;
 use super::PostgresSpec;
 use super::classify::{self, Judgement};
 use super::client;
@@ -10,7 +11,7 @@ use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::runtime::Call;
 use crate::runtime::local::{Instance, ToolRun};
-use crate::subject::{Facts, Payload, Restored, Tool};
+use crate::subject::{Facts, Restored, Tool};
 use regex::bytes::Regex;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -27,7 +28,7 @@ const WORTH_A_WORKER: u64 = 4 << 20;
 ///
 /// # Errors
 /// Backup: it is cut short or corrupt, or a plain dump stopped at a statement. Harness: the server or the tools cannot do it.
-pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<Restored> {
+pub async fn restore(payload: &Dump, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<Restored> {
     let custom = facts.format == CUSTOM;
     if custom {
         walk::walk(payload.path.clone()).await?;
@@ -60,7 +61,7 @@ pub async fn restore(payload: &Payload, facts: &Facts, instance: &Instance, spec
     }
     outcomes.extend(roles);
     let tools = std::iter::once(tool(&call, &run, instance)).chain(lister).collect();
-    Ok(Restored { database: DATABASE.to_owned(), outcomes, tools, log })
+    Ok(Restored { databases: vec![DATABASE.to_owned()], outcomes, tools, log })
 }
 
 fn tool(call: &Call, run: &ToolRun, instance: &Instance) -> Tool {
@@ -74,7 +75,7 @@ fn tool(call: &Call, run: &ToolRun, instance: &Instance) -> Tool {
 
 /// Makes the roles that the dump names: its own statements fail without them. With the outcome comes the tool that told
 /// the statements of an archive.
-async fn make_roles(payload: &Payload, custom: bool, instance: &Instance) -> Result<(Option<Outcome>, Option<Tool>)> {
+async fn make_roles(payload: &Dump, custom: bool, instance: &Instance) -> Result<(Option<Outcome>, Option<Tool>)> {
     if !custom {
         let names = roles::named_in(&payload.path).await?;
         return Ok((roles::make(names, instance).await?, None));
@@ -148,7 +149,7 @@ fn connected(program: &'static str, instance: &Instance) -> Call {
 }
 
 /// Owners, privileges and tablespaces belong to the cluster that the dump came from, not to the dump.
-fn pg_restore(payload: &Payload, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Call {
+fn pg_restore(payload: &Dump, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Call {
     let mut call = connected("pg_restore", instance);
     let jobs = spec.jobs.unwrap_or_else(|| jobs(payload.size, facts, instance.limits().cpus));
     if jobs > 1 {
@@ -170,7 +171,7 @@ fn psql(instance: &Instance) -> Call {
 }
 
 /// Runs a plain dump, without what it begins with dropping although nothing is there.
-async fn run_script(payload: &Payload, instance: &Instance) -> Result<(Call, ToolRun)> {
+async fn run_script(payload: &Dump, instance: &Instance) -> Result<(Call, ToolRun)> {
     let left_out = clean::without_effect(&payload.path, instance, DATABASE).await?;
     if !left_out.is_empty() {
         let pipe = payload.path.with_extension("cleaned");
@@ -203,7 +204,7 @@ const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
 const TAIL: u64 = 4096;
 
 /// Whether a plain dump of `pg_dump` lacks its closing line. A script by hand has none.
-fn is_cut_short(payload: &Payload) -> Result<bool> {
+fn is_cut_short(payload: &Dump) -> Result<bool> {
     let head = String::from_utf8_lossy(&payload.head);
     if !sql::is_by_pg_dump(&head) {
         return Ok(false);
@@ -250,7 +251,7 @@ mod tests {
         let payload = |text: String| {
             let path = dir.path().join("dump.sql");
             std::fs::write(&path, &text).expect("write");
-            Payload { path, size: text.len() as u64, head: text.into_bytes() }
+            Dump { path, size: text.len() as u64, head: text.into_bytes() }
         };
         let begin = format!("--\n{}\n--\n\n{}\n", sql::BEGIN, "x".repeat(10_000));
         let whole = format!("{begin}--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict abc\n\n");
