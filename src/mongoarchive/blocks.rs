@@ -196,37 +196,42 @@ impl<R: Read> Reading<R> {
     }
 
     /// The last block of a collection: no documents, and the checksum of all that came.
-    fn close(&mut self, at: u64, place: usize, head: &Head) -> Result<(), Stop> {
-        if let (Some(state), Some(namespace)) = (self.states.get_mut(place), self.survey.namespaces.get_mut(place)) {
-            let whole = state.phase == Phase::Open;
-            if whole {
-                state.phase = Phase::Closed;
-                self.open -= 1;
-                self.missing -= 1;
-                namespace.crc = Some(head.crc);
-            }
-            let is_view_with_data = matches!(namespace.kind, Kind::View { .. }) && state.tally.documents > 0;
-            if whole && state.tally.crc() != head.crc {
-                state.tally.faulty = true;
-                self.survey.damage(at, Cause::Changed, Some(&head.name), "its checksum does not match its documents");
-            }
-            if is_view_with_data {
-                state.tally.faulty = true;
-                self.survey.damage(at, Cause::Changed, Some(&head.name), "it is a view and has documents");
-            }
-        }
+    fn close(&mut self, head_at: u64, place: usize, head: &Head) -> Result<(), Stop> {
         let at = self.window.at();
         match self.window.frame()? {
             Frame::Terminator => {
                 self.window.consume(4);
+                self.closed(head_at, place, head);
                 Ok(())
             }
             Frame::Document(_) => {
                 self.survey.damage(at, Cause::Changed, Some(&head.name), "its last block has documents, and should have none");
-                self.documents(place, &head.name)
+                self.documents(place, &head.name)?;
+                self.closed(head_at, place, head);
+                Ok(())
             }
             Frame::End | Frame::Cut => self.cut("within the last block of", &head.name),
             Frame::Wrong(_) => self.wrong(at, Some(&head.name), "its last block has no end"),
+        }
+    }
+
+    fn closed(&mut self, at: u64, place: usize, head: &Head) {
+        let (Some(state), Some(namespace)) = (self.states.get_mut(place), self.survey.namespaces.get_mut(place)) else { return };
+        if state.phase == Phase::Closed {
+            return;
+        }
+        state.phase = Phase::Closed;
+        self.open -= 1;
+        self.missing -= 1;
+        namespace.crc = Some(head.crc);
+        let wrong_checksum = state.tally.crc() != head.crc;
+        let filled_view = matches!(namespace.kind, Kind::View { .. }) && state.tally.documents > 0;
+        state.tally.faulty |= wrong_checksum || filled_view;
+        if wrong_checksum {
+            self.survey.damage(at, Cause::Changed, Some(&head.name), "its checksum does not match its documents");
+        }
+        if filled_view {
+            self.survey.damage(at, Cause::Changed, Some(&head.name), "it is a view and has documents");
         }
     }
 

@@ -134,7 +134,8 @@ fn listed(document: &[u8], walker: &mut Walker) -> Result<(Namespace, Option<&'s
     let Ok(metadata) = metadata::read(json) else {
         return Ok((namespace, Some("the options and indexes are no JSON of the kind that they should be")));
     };
-    let wrong = contradiction(&metadata, collection, text("type").unwrap_or_default());
+    let entry_type = bson::field(document, "type").map_or("", |field| field.text().unwrap_or("no text"));
+    let wrong = contradiction(&metadata, collection, entry_type);
     namespace.kind = metadata.kind();
     namespace.options = metadata.options.names;
     namespace.indexes = metadata.indexes.into_iter().map(Into::into).collect();
