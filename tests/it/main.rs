@@ -1,5 +1,6 @@
 //! The integration tests: one binary, because linking takes longer than most of them; one file per subject.
 
+mod archive_writer;
 // What stands on the demo: its dumps, and the S3 server that it brings.
 #[cfg(feature = "demo")]
 mod cli;
@@ -10,6 +11,7 @@ mod golden;
 mod hostile;
 mod junit;
 mod lab;
+mod mongoarchive;
 mod postgres;
 mod require;
 mod runtime;
