@@ -5,11 +5,14 @@ pub mod cadence;
 pub mod count;
 pub mod expect;
 pub mod fresh;
+pub mod indexes;
 pub mod objectives;
+pub mod query;
 pub mod restored;
 pub mod retention;
 pub mod size;
 pub mod sql;
+pub mod validate;
 
 use crate::error::{Blame, Error};
 use schemars::JsonSchema;

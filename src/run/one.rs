@@ -242,6 +242,9 @@ impl Way<'_> {
                         CheckKind::Count(count) => check::count::judge(count, census),
                         CheckKind::Fresh(fresh) => check::fresh::judge(fresh, census, artifact.taken),
                         CheckKind::Sql(sql) => check::sql::judge(sql, self.subject.query(restored, instance, sql).await),
+                        CheckKind::Query(query) => check::query::judge(query, self.subject.find(restored, instance, query).await),
+                        CheckKind::Validate => check::validate::judge(self.subject.validate(restored, instance).await),
+                        CheckKind::Indexes(indexes) => check::indexes::judge(indexes, census),
                     };
                     let seconds = Some(began.elapsed().as_secs_f64());
                     unpoisoned(&outcomes).push(Outcome { check: name, seconds, ..outcome });
@@ -307,7 +310,7 @@ fn judges_rpo(want: &Want) -> bool {
 fn wanted_time(check: &Check) -> Option<(String, String)> {
     match &check.kind {
         CheckKind::Fresh(fresh) => Some((fresh.group.clone(), fresh.field.clone())),
-        CheckKind::Count(_) | CheckKind::Sql(_) => None,
+        _ => None,
     }
 }
 
@@ -318,6 +321,9 @@ fn named_checks(scenario: &Scenario) -> Vec<(String, &Check)> {
         CheckKind::Count(count) => check::count::name(count),
         CheckKind::Fresh(fresh) => check::fresh::name(fresh),
         CheckKind::Sql(sql) => check::sql::name(sql),
+        CheckKind::Query(query) => check::query::name(query),
+        CheckKind::Validate => check::validate::NAME.to_owned(),
+        CheckKind::Indexes(indexes) => check::indexes::name(indexes),
     };
     let unique = |check| {
         let name = name(check);

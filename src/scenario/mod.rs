@@ -20,6 +20,7 @@ use crate::check::expect::Expect;
 use crate::open::Layer;
 use crate::secret::SecretRef;
 use crate::store::pattern::KeyPattern;
+use crate::subject::mongodb::MongodbSpec;
 use crate::subject::postgres::PostgresSpec;
 use crate::units::Percent;
 use std::path::PathBuf;
@@ -57,6 +58,8 @@ pub struct Scenario {
 /// The subject that a scenario restores into. One line per subject.
 #[derive(Debug, Clone)]
 pub enum SubjectSpec {
+    /// A `MongoDB` archive.
+    Mongodb(MongodbSpec),
     /// A `PostgreSQL` dump.
     Postgres(PostgresSpec),
 }
@@ -125,6 +128,12 @@ pub enum CheckKind {
     Fresh(FreshCheck),
     /// `sql: { query, expect }`.
     Sql(SqlCheck),
+    /// `query: { collection, filter, expect }`.
+    Query(QueryCheck),
+    /// `validate: full`.
+    Validate,
+    /// `indexes: { of, names }`.
+    Indexes(IndexesCheck),
 }
 
 /// How many of something there must be.
@@ -160,6 +169,43 @@ pub struct SqlCheck {
     pub expect: Expect,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// A question to a restored `MongoDB` and what its answer must be.
+#[derive(Debug, Clone)]
+pub struct QueryCheck {
+    /// Its name in the reports.
+    pub name: String,
+    /// The database that is asked.
+    pub database: String,
+    /// The collection or view of it that is asked.
+    pub collection: String,
+    /// What is asked.
+    pub question: Question,
+    /// What the value must be.
+    pub expect: Expect,
+    /// The read concern; the server's own when absent.
+    pub read_concern: Option<String>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// What a `MongoDB` is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// How many documents match.
+    Filter(mongodb::bson::Document),
+    /// What an aggregation gives.
+    Pipeline(Vec<mongodb::bson::Document>),
+}
+
+/// Indexes that must have come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexesCheck {
+    /// The group that they belong to: `shop.users`.
+    pub of: String,
+    /// Their names.
+    pub names: Vec<String>,
 }
 
 /// A store as `assay.yaml` describes it.

@@ -1,6 +1,7 @@
 //! Subjects: what a payload is, how it is restored and how it is measured. One folder each.
 
 pub mod alongside;
+pub mod mongodb;
 pub mod postgres;
 
 use crate::census::Census;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::open::arrive::Stream;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
-use crate::scenario::{SqlCheck, SubjectSpec};
+use crate::scenario::{QueryCheck, SqlCheck, SubjectSpec};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,6 +131,17 @@ pub struct LogLine {
     pub line: String,
 }
 
+/// What the server itself says of one restored group. Never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validated {
+    /// The group's name.
+    pub name: String,
+    /// What is wrong with it.
+    pub errors: Vec<String>,
+    /// What is odd about it.
+    pub warnings: Vec<String>,
+}
+
 /// What the checks want measured beyond the plain counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -188,6 +200,22 @@ pub trait Subject: Send + Sync {
     /// Scenario: the query is wrong. Harness: it took too long.
     async fn query(&self, restored: &Restored, instance: Option<&Instance>, query: &SqlCheck) -> Result<Option<String>>;
 
+    /// Answers one question in a subject's own query language with one value; `None`: no value. Only `MongoDB` has one so far.
+    ///
+    /// # Errors
+    /// Scenario: the query is wrong, or nothing here understands it. Harness: it took too long.
+    async fn find(&self, _restored: &Restored, _instance: Option<&Instance>, _query: &QueryCheck) -> Result<Option<String>> {
+        Err(Error::scenario(format!("{} does not answer `query`", self.kind())))
+    }
+
+    /// Lets the server look through everything that was restored.
+    ///
+    /// # Errors
+    /// Scenario: nothing here can. Harness: the server does not answer.
+    async fn validate(&self, _restored: &Restored, _instance: Option<&Instance>) -> Result<Vec<Validated>> {
+        Err(Error::scenario(format!("{} has no `validate`", self.kind())))
+    }
+
     /// What this proof leaves open, for the report.
     fn not_tested(&self, facts: &Facts) -> Vec<String>;
 
@@ -199,6 +227,7 @@ pub trait Subject: Send + Sync {
 #[must_use]
 pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
     match spec {
+        SubjectSpec::Mongodb(spec) => Arc::new(mongodb::Mongodb::new(spec.clone())),
         SubjectSpec::Postgres(spec) => Arc::new(postgres::Postgres::new(spec.clone())),
     }
 }

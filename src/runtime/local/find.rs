@@ -31,7 +31,8 @@ pub async fn installations(recipe: &dyn Recipe, configured: &[PathBuf], user: &U
     found
 }
 
-async fn version(program: &Path, user: &User) -> Option<(String, u32)> {
+/// What a program's `--version` tells: the version and its first number.
+pub(super) async fn version(program: &Path, user: &User) -> Option<(String, u32)> {
     let mut command = Command::new(program);
     command.arg("--version").env_clear().current_dir("/").stdin(Stdio::null());
     user.apply(&mut command);

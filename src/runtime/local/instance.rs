@@ -1,6 +1,6 @@
 //! A running disposable server, and what may be done with it.
 
-use super::cache;
+use super::{cache, find};
 use super::process::{self, Server, ToolRun};
 use super::scratch::beside;
 use super::sweep::{self, KEPT, LOG, PASSWORD};
@@ -103,6 +103,11 @@ impl Instance {
         let run = process::run_tool(command, &self.room).await?;
         let told = feeding.await.map_err(|e| Error::harness(format!("feeding {} failed: {e}", call.program)))?;
         Ok((run, told))
+    }
+
+    /// The version of one of the installation's programs; `None` where it does not tell one.
+    pub async fn version_of(&self, program: &str) -> Option<String> {
+        find::version(&self.installation.program(program), &self.user).await.map(|(version, _)| version)
     }
 
     /// The last lines of the server's log.
