@@ -3,6 +3,7 @@
 
 mod checks;
 mod collect;
+mod mongodb;
 mod open;
 mod settings;
 
@@ -71,11 +72,12 @@ fn document(
     let artifact = collect.require(spec.artifact, root, "the scenario", "artifact");
     let artifact = artifact.and_then(|section| self::artifact(section, around, collect));
     let open = open::layers(spec.open, around.folder, collect);
+    let mongodb = Candidate::new("mongodb", spec.mongodb, |section| mongodb::subject(section, collect));
     let postgres = Candidate::new("postgres", spec.postgres, postgres);
-    let subject = one_subject(vec![postgres], root, collect);
+    let subject = one_subject(vec![mongodb, postgres], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
-    let checks = checks::checks(spec.checks, around.source, collect);
+    let checks = checks::checks(spec.checks, subject.as_ref().map(|(subject, _)| subject), around.source, collect);
     let timeout = collect.duration(spec.timeout, "timeout").unwrap_or(around.timeout);
     let (subject, allow_empty) = subject?;
     Some(Scenario {
@@ -206,7 +208,7 @@ fn one_subject(candidates: Vec<Option<Candidate>>, root: Place, collect: &mut Co
         return None;
     }
     if there.is_empty() {
-        let hint = "Add what the backup is restored into: `postgres: {}`, with options if it needs any.";
+        let hint = "Add what the backup is restored into: `postgres: {}` or `mongodb: {}`, with options if it needs any.";
         collect.wrong(root, "the scenario has no subject", hint);
     }
     there.pop()?.subject

@@ -3,11 +3,13 @@
 //! The doc comments are the format's reference: they become the descriptions of the JSON Schema. Nothing is checked here but
 //! types; what it means is for [`resolve`](super::resolve) to say. A new subject is one more field of [`ScenarioSpec`].
 
+mod mongodb;
 mod settings;
 mod values;
 
+pub use mongodb::{IndexesSection, MongodbSection, QuerySection, ReadConcernSpec, ValidateSpec};
 pub use settings::{
-    CredentialsSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec,
+    CredentialsSpec, LocalMongodbSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec,
     StoreSection, TimeoutsSpec,
 };
 pub use values::{AutoOr, OneOrMany, SecretSpec};
@@ -20,7 +22,7 @@ use serde::Deserialize;
 /// One scenario: which backup is taken from where, what it is restored into, and what must hold of it then.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename = "Scenario")]
-#[schemars(extend("required" = ["name", "artifact"], "oneOf" = [{"required": ["postgres"]}]))]
+#[schemars(extend("required" = ["name", "artifact"], "oneOf" = [{"required": ["mongodb"]}, {"required": ["postgres"]}]))]
 pub struct ScenarioSpec {
     /// The scenario's name, unique over all files: letters, digits, `-`, `_` and `.`, at most 100 characters. It becomes part of
     /// file names and of test names.
@@ -35,6 +37,8 @@ pub struct ScenarioSpec {
     /// The layers between the stored bytes and the backup itself, outermost first. `gzip` and `zstd` are also found without being
     /// listed.
     pub open: Field<Vec<Field<LayerSpec>>>,
+    /// The backup is a `MongoDB` archive: `mongodump --archive`, with or without `--gzip`. `{}` takes every default.
+    pub mongodb: Field<MongodbSection>,
     /// The backup is a `PostgreSQL` dump: `pg_dump -Fc` or plain SQL. `{}` takes every default.
     pub postgres: Field<PostgresSection>,
     /// How fast and how fresh a recovery must be.
@@ -202,6 +206,12 @@ pub enum CheckSpec {
     Fresh(FreshSection),
     /// What a query must answer.
     Sql(SqlSection),
+    /// What a question to a restored `MongoDB` must answer.
+    Query(QuerySection),
+    /// The server's own validation of everything that was restored, for `MongoDB`.
+    Validate(ValidateSpec),
+    /// Indexes that must have come back, for `MongoDB`.
+    Indexes(IndexesSection),
 }
 
 /// How many of something there must be: `min`, `max` or both.
@@ -209,8 +219,9 @@ pub enum CheckSpec {
 #[serde(default, deny_unknown_fields, rename = "Count")]
 #[schemars(extend("required" = ["of"], "anyOf" = [{"required": ["min"]}, {"required": ["max"]}]))]
 pub struct CountSection {
-    /// What is counted: `tables`, `rows` (of all tables), the rows of one table by its full name (`public.users`), or one of `views`,
-    /// `indexes`, `sequences`, `constraints`, `extensions`, `functions`.
+    /// What is counted. `PostgreSQL`: `tables`, `rows` (of all tables), the rows of one table by its full name (`public.users`), or one
+    /// of `views`, `indexes`, `sequences`, `constraints`, `extensions`, `functions`. `MongoDB`: `collections`, `documents`, the documents
+    /// of one collection (`shop.users`), or one of `indexes`, `views`, `timeseries`, `capped`, `validators`.
     #[schemars(length(min = 1))]
     pub of: Field<String>,
     /// At least so many.
@@ -224,8 +235,9 @@ pub struct CountSection {
 #[serde(default, deny_unknown_fields, rename = "Fresh")]
 #[schemars(extend("required" = ["newest", "within"]))]
 pub struct FreshSection {
-    /// The column, as `schema.table.column`.
-    #[schemars(regex(pattern = r"^[^.]+\.[^.]+\.[^.]+$"))]
+    /// The column, as `schema.table.column`; for `MongoDB` the field, as `database.collection.field`, where `_id` is the time in an
+    /// `ObjectId`.
+    #[schemars(regex(pattern = r"^[^.]+(\.[^.]+){2,}$"))]
     pub newest: Field<String>,
     /// The greatest distance between its newest time and the time of the backup.
     pub within: Field<Span>,

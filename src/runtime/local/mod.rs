@@ -11,6 +11,7 @@ mod scratch;
 mod sweep;
 mod user;
 
+pub use command_line::{PORT, SOCKET};
 pub use instance::{Instance, Kept, ToolInput};
 pub use process::{Said, ToolRun};
 pub use scratch::{Room, Scratch};

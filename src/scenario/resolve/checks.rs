@@ -1,23 +1,32 @@
 //! The checks of a scenario.
 
 use super::collect::Collector;
+use super::mongodb;
 use crate::check::expect::Expect;
 use crate::scenario::failure::split_advice;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Source};
-use crate::scenario::spec::{CheckSpec, CountSection, FreshSection, SqlSection};
-use crate::scenario::{Check, CheckKind, CountCheck, FreshCheck, SqlCheck};
+use crate::scenario::spec::{CheckSpec, CountSection, FreshSection, SqlSection, ValidateSpec};
+use crate::scenario::{Check, CheckKind, CountCheck, FreshCheck, SqlCheck, SubjectSpec};
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// For a query that sets no limit of its own.
 const SQL_TIMEOUT: Duration = Duration::from_mins(1);
 
-pub fn checks(field: Field<Vec<Field<CheckSpec>>>, source: &Source, collect: &mut Collector) -> Vec<Check> {
+pub fn checks(
+    field: Field<Vec<Field<CheckSpec>>>,
+    subject: Option<&SubjectSpec>,
+    source: &Source,
+    collect: &mut Collector,
+) -> Vec<Check> {
     let mut first: HashMap<String, Place> = HashMap::new();
     let mut checks = Vec::new();
     for Spanned { value, place } in field.value().unwrap_or_default().into_iter().filter_map(Field::given) {
         let Some(kind) = resolve(value, place, collect) else { continue };
+        if let Some(subject) = subject {
+            refuse_foreign(&kind, subject, place, collect);
+        }
         let label = label(&kind);
         if let Some(before) = first.get(&label) {
             let hint = format!(
@@ -38,7 +47,26 @@ fn label(kind: &CheckKind) -> String {
         CheckKind::Count(count) => format!("count {}", count.of),
         CheckKind::Fresh(fresh) => format!("fresh {}.{}", fresh.group, fresh.field),
         CheckKind::Sql(sql) => format!("sql {}", sql.name),
+        CheckKind::Query(query) => format!("query {}", query.name),
+        CheckKind::Validate => "validate".to_owned(),
+        CheckKind::Indexes(indexes) => format!("indexes {}", indexes.of),
     }
+}
+
+/// A question that the scenario's subject cannot answer.
+fn refuse_foreign(kind: &CheckKind, subject: &SubjectSpec, place: Place, collect: &mut Collector) {
+    let (check, hint) = match (kind, subject) {
+        (CheckKind::Sql(_), SubjectSpec::Mongodb(_)) => ("sql", "Write a `query` with a `collection` and a `filter`."),
+        (CheckKind::Query(_), SubjectSpec::Postgres(_)) => ("query", "Write a `sql` check with a `query`."),
+        (CheckKind::Validate, SubjectSpec::Postgres(_)) => ("validate", "It is for `mongodb`: leave it out."),
+        (CheckKind::Indexes(_), SubjectSpec::Postgres(_)) => ("indexes", "It is for `mongodb`; write `count: { of: indexes, min: 1 }`."),
+        _ => return,
+    };
+    let of = match subject {
+        SubjectSpec::Mongodb(_) => "MongoDB archive",
+        SubjectSpec::Postgres(_) => "PostgreSQL dump",
+    };
+    collect.wrong(place, format!("`{check}` is no check for a {of}"), hint);
 }
 
 fn resolve(check: CheckSpec, place: Place, collect: &mut Collector) -> Option<CheckKind> {
@@ -46,6 +74,9 @@ fn resolve(check: CheckSpec, place: Place, collect: &mut Collector) -> Option<Ch
         CheckSpec::Count(section) => count(section, place, collect).map(CheckKind::Count),
         CheckSpec::Fresh(section) => fresh(section, place, collect).map(CheckKind::Fresh),
         CheckSpec::Sql(section) => sql(section, place, collect).map(CheckKind::Sql),
+        CheckSpec::Query(section) => mongodb::query(section, place, collect).map(CheckKind::Query),
+        CheckSpec::Validate(ValidateSpec::Full) => Some(CheckKind::Validate),
+        CheckSpec::Indexes(section) => mongodb::indexes(section, place, collect).map(CheckKind::Indexes),
     }
 }
 
@@ -70,13 +101,14 @@ fn fresh(section: FreshSection, place: Place, collect: &mut Collector) -> Option
     collect.require(section.within.as_ref(), place, "`fresh`", "within");
     let within = collect.duration(section.within, "within");
     let newest = newest?;
-    let parts: Vec<&str> = newest.value.split('.').collect();
-    let [schema, table, column] = parts.as_slice() else {
+    // Names of collections may have dots: `shop.fs.files.uploadDate`.
+    let named = newest.value.rsplit_once('.').filter(|(group, _)| group.contains('.'));
+    let Some((group, field)) = named.filter(|_| newest.value.split('.').all(|part| !part.is_empty())) else {
         let hint = "Write `schema.table.column`, such as public.messages.created_at.";
         collect.wrong(newest.place, format!("`{}` does not name a column", newest.value), hint);
         return None;
     };
-    Some(FreshCheck { group: format!("{schema}.{table}"), field: (*column).to_owned(), within: within? })
+    Some(FreshCheck { group: group.to_owned(), field: field.to_owned(), within: within? })
 }
 
 fn sql(section: SqlSection, place: Place, collect: &mut Collector) -> Option<SqlCheck> {
@@ -92,7 +124,7 @@ fn sql(section: SqlSection, place: Place, collect: &mut Collector) -> Option<Sql
     Some(SqlCheck { name, query, expect: expect?, timeout })
 }
 
-fn expect(text: &Spanned<String>, collect: &mut Collector) -> Option<Expect> {
+pub(super) fn expect(text: &Spanned<String>, collect: &mut Collector) -> Option<Expect> {
     text.value
         .parse()
         .map_err(|error: String| {

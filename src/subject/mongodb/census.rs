@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::Error as DriverError;
+use mongodb::action::Action;
 use mongodb::{Client, Collection as DriverCollection};
 use std::time::Duration;
 
@@ -54,10 +55,12 @@ pub async fn count(
 ) -> Result<Census, DriverError> {
     let collections = inventory::read(client, only).await?;
     let inventory = inventory::inventory(&collections);
-    let counted = collections.iter().filter(|one| !one.is_view()).filter_map(|one| {
-        let field = time_field(one, counting)?;
-        Some(group(client, one, field, newest, counting))
-    });
+    let mut counted = Vec::new();
+    for one in collections.iter().filter(|one| !one.is_view()) {
+        if let Some(field) = time_field(one, counting) {
+            counted.push(group(client, one, field, newest, counting));
+        }
+    }
     let mut groups: Vec<Group> = stream::iter(counted).buffer_unordered(counting.at_once.max(1)).try_collect().await?;
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Census { vantage, groups_are: "collections".into(), counted_in: "documents".into(), groups, inventory })
@@ -112,15 +115,11 @@ fn before(field: &str, time: Timestamp) -> Document {
 /// The newest time in a field: a date, a timestamp, or the time in an `ObjectId`. Other values have none.
 async fn newest_of(collection: &DriverCollection<Document>, field: &str) -> Result<Option<Timestamp>, DriverError> {
     let path = format!("${field}");
-    let newest = |kind: &str| doc! { "$max": { "$cond": [ { "$eq": [ { "$type": &path }, kind ] }, &path, null() ] } };
-    let stage = doc! { "_id": null(), "date": newest("date"), "stamp": newest("timestamp"), "id": newest("objectId") };
+    let newest = |kind: &str| doc! { "$max": { "$cond": [ { "$eq": [ { "$type": &path }, kind ] }, &path, Bson::Null ] } };
+    let stage = doc! { "_id": Bson::Null, "date": newest("date"), "stamp": newest("timestamp"), "id": newest("objectId") };
     let mut answer = collection.aggregate([doc! { "$group": stage }]).allow_disk_use(true).await?;
     let Some(found) = answer.try_next().await? else { return Ok(None) };
     Ok(["date", "stamp", "id"].into_iter().filter_map(|kind| time_of(found.get(kind)?)).max())
-}
-
-const fn null() -> Bson {
-    Bson::Null
 }
 
 /// The time in a value.
