@@ -67,7 +67,7 @@ impl Bench {
         let mut command = support::assay(&self.dir);
         command.args(["run", "large", "--quiet", "--keep"]);
         support::run(command);
-        let evidence = std::fs::read(self.dir.join("reports/out/evidence.json")).expect("evidence");
+        let evidence = std::fs::read(self.dir.join("reports/out/latest/evidence.json")).expect("evidence");
         let evidence: serde_json::Value = serde_json::from_slice(&evidence).expect("JSON");
         let kept = &evidence["scenarios"][0]["kept"];
         let connect = kept["connect"].as_str().expect("a kept server");

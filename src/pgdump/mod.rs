@@ -4,7 +4,27 @@
 //! (as a tar stream), and SQL scripts. The result is a [`Survey`]: rows per table, large objects, the objects by kind, and [`Damage`].
 //! It is the artifact's census, and the only look at a dump that sees what the tools pass over without a word.
 
+mod archive;
+pub mod script;
+pub mod sql;
+
+pub use archive::{Compression, Contents, DataMark, Entry, Format, Header, Section, contents};
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+
+/// Reads a dump from its first byte to its last, once, in memory that does not grow with it (but for its table of contents).
+/// The format is told by its first bytes.
+///
+/// # Errors
+/// Reading failed: the reader's own error, unchanged. What is wrong with the bytes is in the survey.
+pub fn survey(input: impl Read) -> io::Result<Survey> {
+    let mut wire = archive::Wire::new(input, 0);
+    if let Some(survey) = archive::survey(&mut wire)? {
+        return Ok(survey);
+    }
+    script::survey(wire)
+}
 
 /// What a dump holds, as its own bytes tell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,4 +89,38 @@ pub enum Blind {
     LostLines,
     /// The end of a script that has no closing line.
     LostEnd,
+}
+
+/// Why a dump could not be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Its bytes are wrong.
+    #[error("{} (at byte {})", .0.what, .0.at)]
+    Damage(Damage),
+    /// The reader below failed; its own error, unchanged.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Failure {
+    /// It ends too early, here.
+    fn cut(at: u64, what: impl Into<String>) -> Self {
+        Self::Damage(Damage { at, what: what.into(), cause: Cause::Cut })
+    }
+
+    /// The same damage, with the name of what it was met in.
+    fn within(self, name: &str) -> Self {
+        match self {
+            Self::Damage(damage) => Self::Damage(Damage { what: format!("{}, in {name}", damage.what), ..damage }),
+            io @ Self::Io(_) => io,
+        }
+    }
+
+    /// The same damage in other words, when it is one.
+    fn named(self, what: &str) -> Self {
+        match self {
+            Self::Damage(damage) => Self::Damage(Damage { what: what.to_owned(), ..damage }),
+            io @ Self::Io(_) => io,
+        }
+    }
 }

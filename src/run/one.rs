@@ -140,8 +140,8 @@ impl Way<'_> {
                 let path = room.path().join("payload");
                 let size = unpack(stream, path.clone(), self.cx.scratch_max).await?;
                 self.cx.runtime.user().give(&path)?;
-                // With its size known, more can be said against it.
-                let facts = self.subject.inspect(&head, Some(size))?;
+                // With all of it here, more can be said of it, and against it.
+                let facts = self.subject.inspect_file(&path, &head, size)?;
                 Ok((layers, Opened { payload: Payload { head, body: Body::File { path, size } }, facts, intake }))
             })
             .await?;

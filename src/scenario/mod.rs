@@ -290,6 +290,8 @@ pub struct RuntimeSettings {
     pub cpus: Option<usize>,
     /// Memory for one instance, in bytes.
     pub memory: Option<u64>,
+    /// How long a tool may make no progress; two minutes when absent.
+    pub no_progress: Option<Duration>,
     /// Folders with `PostgreSQL`'s programs, searched before the usual places.
     pub postgres_bin: Vec<PathBuf>,
     /// Folders with `MongoDB`'s server or tools, searched before the usual places.

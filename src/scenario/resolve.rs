@@ -12,10 +12,13 @@ pub use settings::{ResolvedSettings, Stores, default_scratch, settings};
 use super::de::Typed;
 use super::field::{Field, Spanned};
 use super::source::{Place, Problem, Source};
-use super::spec::{AgeSection, ArtifactSection, AutoOr, DropSection, PostgresSection, ScenarioSpec, SizeSection};
+use super::spec::{
+    AgeSection, ArtifactSection, AutoOr, DropSection, PostgresSection, ScenarioSpec, SizeSection, WithoutExtensionSection,
+};
 use super::{ArtifactRule, Limits, Objectives, Scenario, SizeRule, StoreSpec, SubjectSpec};
 use crate::store::pattern::KeyPattern;
 use crate::subject::postgres::PostgresSpec;
+use crate::subject::postgres::extensions::WithoutExtension;
 use crate::units::{Percent, Span};
 use collect::Collector;
 use std::path::Path;
@@ -73,7 +76,7 @@ fn document(
     let artifact = artifact.and_then(|section| self::artifact(section, around, collect));
     let open = open::layers(spec.open, around.folder, collect);
     let mongodb = Candidate::new("mongodb", spec.mongodb, |section| mongodb::subject(section, collect));
-    let postgres = Candidate::new("postgres", spec.postgres, postgres);
+    let postgres = Candidate::new("postgres", spec.postgres, |section| postgres(section, collect));
     let subject = one_subject(vec![mongodb, postgres], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
@@ -214,10 +217,22 @@ fn one_subject(candidates: Vec<Option<Candidate>>, root: Place, collect: &mut Co
     there.pop()?.subject
 }
 
-fn postgres(section: PostgresSection) -> (SubjectSpec, bool) {
-    let spec =
-        PostgresSpec { version: number(section.version), jobs: number(section.jobs).and_then(|jobs| usize::try_from(jobs).ok()) };
+fn postgres(section: PostgresSection, collect: &mut Collector) -> (SubjectSpec, bool) {
+    let without = section.without_extensions.value().unwrap_or_default().into_iter().filter_map(Field::given);
+    let spec = PostgresSpec {
+        version: number(section.version),
+        jobs: number(section.jobs).and_then(|jobs| usize::try_from(jobs).ok()),
+        without_extensions: without.filter_map(|section| without_extension(section, collect)).collect(),
+    };
     (SubjectSpec::Postgres(spec), section.allow_empty.value().unwrap_or_default())
+}
+
+fn without_extension(section: Spanned<WithoutExtensionSection>, collect: &mut Collector) -> Option<WithoutExtension> {
+    let Spanned { value, place } = section;
+    collect.require(value.name.as_ref(), place, "an extension to go on without", "name");
+    collect.require(value.reason.as_ref(), place, "an extension to go on without", "reason");
+    let (name, reason) = (collect.text(value.name, "name"), collect.text(value.reason, "reason"));
+    Some(WithoutExtension { name: name?.value, reason: reason?.value })
 }
 
 fn number<const MIN: u32, const MAX: u32>(field: Field<AutoOr<MIN, MAX>>) -> Option<u32> {
@@ -232,7 +247,8 @@ mod tests {
     use super::*;
 
     fn candidate(key: &'static str) -> Option<Candidate> {
-        Candidate::new(key, Field::Given(Spanned { value: PostgresSection::default(), place: Place::default() }), postgres)
+        let section = Field::Given(Spanned { value: PostgresSection::default(), place: Place::default() });
+        Candidate::new(key, section, |section| postgres(section, &mut Collector::new(Vec::new())))
     }
 
     fn told(candidates: Vec<Option<Candidate>>) -> (bool, Vec<String>) {

@@ -184,6 +184,21 @@ pub struct PostgresSection {
     /// Whether a backup without a single row is fine. It passes with the note "restore mechanics verified".
     #[schemars(extend("default" = false))]
     pub allow_empty: Field<bool>,
+    /// The extensions to go on without where the server does not have them. What needs one is left out with it.
+    pub without_extensions: Field<Vec<Field<WithoutExtensionSection>>>,
+}
+
+/// An extension to go on without.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "WithoutExtension")]
+#[schemars(extend("required" = ["name", "reason"]))]
+pub struct WithoutExtensionSection {
+    /// Its name, such as `pg_cron`.
+    #[schemars(length(min = 1))]
+    pub name: Field<String>,
+    /// Why the proof is worth something without it. The report repeats it.
+    #[schemars(length(min = 1))]
+    pub reason: Field<String>,
 }
 
 /// What a recovery must keep to.

@@ -14,7 +14,7 @@ use crate::scenario::{QueryCheck, SqlCheck, SubjectSpec};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The opened artifact.
@@ -176,6 +176,14 @@ pub trait Subject: Send + Sync {
     /// # Errors
     /// Backup: it is no such payload; the message says what it is instead. Scenario: it must be opened first.
     fn inspect(&self, head: &[u8], size: Option<u64>) -> Result<Facts>;
+
+    /// Reads what a payload in a file says of it: more than its first bytes do where what tells stands further behind.
+    ///
+    /// # Errors
+    /// As those of [`Subject::inspect`].
+    fn inspect_file(&self, _path: &Path, head: &[u8], size: u64) -> Result<Facts> {
+        self.inspect(head, Some(size))
+    }
 
     /// How this payload is wanted.
     fn intake(&self, facts: &Facts) -> Intake;

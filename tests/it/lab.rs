@@ -36,7 +36,11 @@ pub fn runtime() -> LocalRuntime {
 
 /// The same with programs out of these folders.
 fn runtime_with(postgres_bin: Vec<PathBuf>) -> LocalRuntime {
-    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), postgres_bin, ..RuntimeSettings::default() };
+    runtime_of(RuntimeSettings { postgres_bin, ..RuntimeSettings::default() })
+}
+
+fn runtime_of(settings: RuntimeSettings) -> LocalRuntime {
+    let settings = RuntimeSettings { cpus: Some(2), memory: Some(256 << 20), ..settings };
     let runtime = LocalRuntime::new(&settings, &Secrets::default()).expect("a runtime");
     runtime.with_cache(Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")))
 }
@@ -79,6 +83,12 @@ impl Lab {
         self
     }
 
+    /// The same with tools that are ended after so long without progress.
+    pub fn with_no_progress(mut self, limit: std::time::Duration) -> Self {
+        self.runtime = runtime_of(RuntimeSettings { no_progress: Some(limit), ..RuntimeSettings::default() });
+        self
+    }
+
     pub fn base(&self) -> &Path {
         self.base.path()
     }
@@ -97,13 +107,14 @@ impl Lab {
         let progress = Progress::new("test", tokio::sync::mpsc::unbounded_channel().0);
         let Arriving { head, stream, intake: _intake, .. } = arrive(order, &progress).await?;
         let (subject, size) = (subject(), dump.len() as u64);
-        let facts = subject.inspect(&head, Some(size))?;
+        let mut facts = subject.inspect(&head, Some(size))?;
         let body = match subject.intake(&facts) {
             Intake::Stream => Body::Stream(stream),
             Intake::File => {
                 let path = room.path().join("payload");
                 unpack(stream, path.clone(), None).await?;
                 self.runtime.user().give(&path)?;
+                facts = subject.inspect_file(&path, &head, size)?;
                 Body::File { path, size }
             }
         };

@@ -11,7 +11,10 @@ mod golden;
 mod hostile;
 mod junit;
 mod lab;
+mod mongo_lab;
 mod mongoarchive;
+mod mongodb;
+mod pgscript;
 mod postgres;
 mod require;
 mod runtime;
@@ -19,6 +22,7 @@ mod runtime;
 mod signals;
 #[cfg(feature = "demo")]
 mod stage;
+mod stall;
 #[cfg(feature = "demo")]
 mod store_faults;
 #[cfg(feature = "demo")]

@@ -3,6 +3,7 @@
 use super::{cache, find};
 use super::process::{self, Server, ToolRun};
 use super::scratch::beside;
+use super::stall::Watch;
 use super::sweep::{self, KEPT, LOG, PASSWORD};
 use super::user::User;
 use crate::error::{Error, Result};
@@ -10,6 +11,7 @@ use crate::runtime::{Call, Installation, Isolation, Limits, Place};
 use crate::secret::Secret;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A running disposable server. It ends with [`Instance::stop`], and also when it is dropped.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub struct Instance {
     pub(super) password: Secret,
     pub(super) limits: Limits,
     pub(super) user: User,
+    pub(super) no_progress: Duration,
     pub(super) server: Server,
 }
 
@@ -81,16 +84,30 @@ impl Instance {
     /// Runs one of the installation's programs to its end, as the server's user. Dropping the future kills it.
     ///
     /// # Errors
-    /// Harness: it cannot be started.
+    /// Harness: it cannot be started, or it made no progress for too long and was ended.
     pub async fn run(&self, call: &Call) -> Result<ToolRun> {
-        process::run_tool(process::command(&self.installation, call, &self.user, &self.room), &self.room).await
+        let command = process::command(&self.installation, call, &self.user, &self.room);
+        process::run_tool(command, &self.room, Some(self.watch())).await
+    }
+
+    /// Hands a file or folder over to the user that its tools run as.
+    ///
+    /// # Errors
+    /// Harness: the system refuses.
+    pub fn give(&self, path: &Path) -> Result<()> {
+        self.user.give_tree(path).map_err(|e| Error::from(e).context(format!("cannot hand over {}", path.display())))
+    }
+
+    /// What its tools are watched against.
+    fn watch(&self) -> Watch {
+        Watch { server: self.pid(), uid: self.user.uid(), limit: self.no_progress }
     }
 
     /// The same with something to read: `feed` writes it, in a thread of its own that may block, and is waited for also when the
     /// program has ended before: what it reads is read to the end.
     ///
     /// # Errors
-    /// Harness: it cannot be started.
+    /// Harness: it cannot be started, or it made no progress for too long and was ended.
     pub async fn run_fed<T, F>(&self, call: &Call, feed: F) -> Result<(ToolRun, T)>
     where
         T: Send + 'static,
@@ -100,7 +117,7 @@ impl Instance {
         let mut command = process::command(&self.installation, call, &self.user, &self.room);
         command.stdin(reader);
         let feeding = tokio::task::spawn_blocking(move || feed(ToolInput(Some(writer))));
-        let run = process::run_tool(command, &self.room).await?;
+        let run = process::run_tool(command, &self.room, Some(self.watch())).await?;
         let told = feeding.await.map_err(|e| Error::harness(format!("feeding {} failed: {e}", call.program)))?;
         Ok((run, told))
     }

@@ -8,6 +8,7 @@ mod instance;
 mod proc;
 mod process;
 mod scratch;
+mod stall;
 mod sweep;
 mod user;
 
@@ -32,6 +33,9 @@ use std::time::Duration;
 
 /// How long a start may take, a data folder made anew included.
 const START_LIMIT: Duration = Duration::from_mins(2);
+
+/// How long a tool may make no progress when nothing is configured.
+const NO_PROGRESS: Duration = Duration::from_mins(2);
 
 /// How often it is looked whether a starting server still lives.
 const LIVES_EVERY: Duration = Duration::from_millis(5);
@@ -173,6 +177,7 @@ impl LocalRuntime {
             password,
             limits: self.limits,
             user: self.user.clone(),
+            no_progress: self.settings.no_progress.unwrap_or(NO_PROGRESS),
             server,
         };
         until_ready(recipe, &mut instance, &cached_password).await?;
@@ -238,7 +243,7 @@ impl LocalRuntime {
     async fn make_data(&self, recipe: &dyn Recipe, found: &Installation, place: &Place, room: &Path, pw: &Path) -> Result<()> {
         let mut last = Error::harness(format!("{} has no way to make a data folder", recipe.engine()));
         for call in recipe.initialise(place, pw) {
-            let run = process::run_tool(process::command(found, &call, &self.user, room), room).await?;
+            let run = process::run_tool(process::command(found, &call, &self.user, room), room, None).await?;
             if run.exit.success() {
                 return Ok(());
             }

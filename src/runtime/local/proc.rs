@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A process that cannot be mistaken for another one: its number with the time it was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Its number.
     pub pid: i32,
@@ -20,7 +20,10 @@ pub struct Identity {
 struct Stat {
     program: String,
     state: char,
+    parent: i32,
+    group: i32,
     terminal: i64,
+    cpu: u64,
     start: u64,
 }
 
@@ -36,11 +39,15 @@ impl Stat {
         // Field 3 is the first one here.
         let fields: Vec<&str> = after.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).copied();
+        let ticks = |number: usize| field(number)?.parse::<u64>().ok();
         Some(Self {
             program: program.to_owned(),
             state: field(3)?.chars().next()?,
+            parent: field(4)?.parse().ok()?,
+            group: field(5)?.parse().ok()?,
             terminal: field(7)?.parse().ok()?,
-            start: field(22)?.parse().ok()?,
+            cpu: ticks(14)?.saturating_add(ticks(15)?),
+            start: ticks(22)?,
         })
     }
 }
@@ -101,6 +108,44 @@ pub(super) fn working_in(folder: &Path, uid: u32, programs: &[&str]) -> Vec<Iden
         .collect()
 }
 
+/// A process, and what it has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Deeds {
+    /// Which one.
+    pub process: Identity,
+    /// The process that it belongs to.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Processor time, in clock ticks (a hundredth of a second everywhere).
+    pub cpu: u64,
+    /// Bytes read and written by system calls on files and pipes, where the system tells. What goes through a socket's `send` and
+    /// `recv` is not counted.
+    pub moved: Option<u64>,
+    /// It waits for a disk.
+    pub waits_for_disk: bool,
+}
+
+/// Every living process of a user; none where there is no `/proc`.
+pub(super) fn deeds(uid: u32) -> Vec<Deeds> {
+    let Ok(entries) = Path::new("/proc").read_dir() else { return Vec::new() };
+    let own = entries.flatten().filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid));
+    own.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).filter_map(done_by).collect()
+}
+
+fn done_by(pid: i32) -> Option<Deeds> {
+    let moved = std::fs::read_to_string(format!("/proc/{pid}/io")).ok().and_then(|text| moved(&text));
+    // After the bytes: one that is gone by now is not taken for one that does not tell.
+    let Stat { parent, group, cpu, state, start, .. } = Stat::read(pid).filter(|stat| stat.state != 'Z')?;
+    Some(Deeds { process: Identity { pid, start }, parent, group, cpu, moved, waits_for_disk: state == 'D' })
+}
+
+/// `rchar` and `wchar` of `/proc/<pid>/io` (proc(5)).
+fn moved(text: &str) -> Option<u64> {
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name))?.trim().parse::<u64>().ok();
+    Some(field("rchar:")?.saturating_add(field("wchar:")?))
+}
+
 /// Where the numbers that this process sees are valid: `pid:[4026531836]`.
 pub(super) fn namespace() -> Option<String> {
     Some(std::fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned())
@@ -117,11 +162,24 @@ mod tests {
     #[test]
     fn stat_is_read_whatever_the_program_is_called() {
         let stat = "4242 (a) b (c) S 1 4242 4242 34816 5 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2 3";
-        let expected = Stat { program: "a) b (c".into(), state: 'S', terminal: 34816, start: 987_654 };
+        let (state, parent, group, terminal, cpu, start) = ('S', 1, 4242, 34816, 11, 987_654);
+        let expected = Stat { program: "a) b (c".into(), state, parent, group, terminal, cpu, start };
         assert_eq!(Stat::parse(stat), Some(expected));
         for bad in ["", "1", "1 (x", "1 (x) S 1 2"] {
             assert_eq!(Stat::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_a_process_did_is_told() {
+        assert_eq!(moved("rchar: 40\nwchar: 2\nsyscr: 7\nsyscw: 8\nread_bytes: 9\n"), Some(42));
+        assert_eq!(moved("rchar: 40\n"), None);
+        let own = Identity::own().expect("/proc");
+        let uid = rustix::process::getuid().as_raw();
+        let before = deeds(uid).into_iter().find(|deeds| deeds.process == own).expect("this process");
+        std::fs::read("/proc/self/stat").expect("some bytes");
+        let after = deeds(uid).into_iter().find(|deeds| deeds.process == own).expect("this process");
+        assert!(after.moved > before.moved && after.cpu >= before.cpu, "{before:?} {after:?}");
     }
 
     #[test]

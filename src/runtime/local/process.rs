@@ -1,6 +1,7 @@
 //! Child processes: started as the unprivileged user in a process group of their own, ended with it.
 
 use super::proc::Identity;
+use super::stall::{self, Watch};
 use super::sweep::{self, END_LIMIT, Started};
 use super::user::User;
 use crate::error::{Error, Result};
@@ -207,7 +208,10 @@ impl Drop for Tool {
 }
 
 /// Runs a tool to its end, its standard output discarded. Dropping the future kills it.
-pub(super) async fn run_tool(mut command: Command, room: &Path) -> Result<ToolRun> {
+///
+/// # Errors
+/// Harness: it cannot be started or waited for, or it made no progress for the watch's limit and was ended with its whole group.
+pub(super) async fn run_tool(mut command: Command, room: &Path, watch: Option<Watch>) -> Result<ToolRun> {
     let program = Path::new(command.get_program()).to_path_buf();
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let child = tokio::process::Command::from(command).spawn().map_err(|e| not_started(&program, &e))?;
@@ -219,26 +223,52 @@ pub(super) async fn run_tool(mut command: Command, room: &Path) -> Result<ToolRu
     }
     let mut lines = Lines::default();
     let mut stderr = tool.child.stderr.take();
-    let exit = {
-        let reading = async {
-            if let Some(pipe) = &mut stderr {
-                read_lines(pipe, &mut lines).await;
-            }
-        };
-        tokio::pin!(reading);
-        let exit = tokio::select! {
-            exit = tool.child.wait() => exit,
-            () = &mut reading => tool.child.wait().await,
-        };
-        tool.kill_group();
-        exit
-    };
+    let exit = until_end(&mut tool.child, &mut stderr, &mut lines, watch.zip(group)).await;
+    tool.kill_group();
     if let Some(pipe) = &mut stderr {
         // Cut off only if something that left the group holds the pipe open.
         let _ = tokio::time::timeout(DRAIN_LIMIT, read_lines(pipe, &mut lines)).await;
     }
-    let exit = exit.map_err(|e| Error::from(e).context(format!("cannot wait for {}", program.display())))?;
-    Ok(ToolRun { exit, stderr: lines.into_said() })
+    let name = || program.file_name().unwrap_or_default().display();
+    match exit {
+        End::Exit(exit) => Ok(ToolRun { exit, stderr: lines.into_said() }),
+        // What it said may hold values of the data, and only a subject can leave them out.
+        End::Stalled(error) => Err(error.context(name())),
+        End::Lost(e) => Err(Error::from(e).context(format!("cannot wait for {}", program.display()))),
+    }
+}
+
+/// How the wait for a tool ended.
+enum End {
+    Exit(ExitStatus),
+    Stalled(Error),
+    Lost(std::io::Error),
+}
+
+async fn until_end(
+    child: &mut tokio::process::Child,
+    stderr: &mut Option<tokio::process::ChildStderr>,
+    lines: &mut Lines,
+    watch: Option<(Watch, Pid)>,
+) -> End {
+    let reading = async {
+        if let Some(pipe) = stderr {
+            read_lines(pipe, lines).await;
+        }
+        // Nothing more will come; the end is for the others to tell.
+        std::future::pending().await
+    };
+    let stalled = async {
+        match watch {
+            Some((watch, group)) => stall::stalled(group.as_raw_nonzero().get(), watch).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        exit = child.wait() => exit.map_or_else(End::Lost, End::Exit),
+        error = stalled => End::Stalled(error),
+        end = reading => end,
+    }
 }
 
 async fn read_lines(pipe: &mut (impl AsyncRead + Unpin), lines: &mut Lines) {

@@ -68,7 +68,10 @@ pub fn settings(
     let settings = Settings {
         file,
         stores: usable(&stores),
-        runtime: runtime(spec.runtime.value().unwrap_or_default(), folder, &mut collect),
+        runtime: RuntimeSettings {
+            no_progress: timeouts.no_progress,
+            ..runtime(spec.runtime.value().unwrap_or_default(), folder, &mut collect)
+        },
         scratch,
         scratch_max: max.value().map(|bytes| bytes.0),
         reports: reports.unwrap_or_else(|| folder.join("reports").join("out")),
@@ -97,6 +100,7 @@ struct Timeouts {
     scenario: Duration,
     connect: Duration,
     stall: Duration,
+    no_progress: Option<Duration>,
 }
 
 fn timeouts(spec: TimeoutsSpec, collect: &mut Collector) -> Timeouts {
@@ -104,6 +108,7 @@ fn timeouts(spec: TimeoutsSpec, collect: &mut Collector) -> Timeouts {
         scenario: collect.duration(spec.scenario, "scenario").unwrap_or(SCENARIO_TIMEOUT),
         connect: collect.duration(spec.connect, "connect").unwrap_or(CONNECT),
         stall: collect.duration(spec.stall, "stall").unwrap_or(STALL),
+        no_progress: collect.duration(spec.no_progress, "no_progress"),
     }
 }
 
@@ -245,6 +250,7 @@ fn runtime(spec: RuntimeSpec, folder: &Path, collect: &mut Collector) -> Runtime
         mongodb_bin: folders(mongodb.bin, "/opt/mongodb/bin", folder, collect),
         mongodb_command: collect.text(mongodb.command, "command").and_then(|line| command_line(line, collect)),
         user: collect.text(local.user, "user").map(|user| user.value),
+        no_progress: None,
     }
 }
 

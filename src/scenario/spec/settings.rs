@@ -159,6 +159,9 @@ pub struct TimeoutsSpec {
     /// A whole scenario that sets no `timeout` of its own.
     #[schemars(extend("default" = "2h"))]
     pub scenario: Field<Span>,
+    /// A tool that reads nothing, writes nothing and whose server does nothing for so long is ended.
+    #[schemars(extend("default" = "2m"))]
+    pub no_progress: Field<Span>,
     /// Making a connection to a store.
     #[schemars(extend("default" = "10s"))]
     pub connect: Field<Span>,

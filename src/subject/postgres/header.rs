@@ -3,11 +3,13 @@
 //! Layout of a custom archive's header: `ReadHead` in `pg_backup_archiver.c` of `PostgreSQL`.
 
 use super::wire::Reader;
-use super::{foreign, sql};
+use super::{folder, foreign, sql};
 use crate::error::{Blame, Error, Result};
 use crate::open::magic;
-use crate::subject::{Fact, Facts};
-use std::io::{self, Cursor, Read, Seek};
+use crate::subject::{Fact, Facts, HEAD};
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
 
 /// Names of facts that other parts of the subject read again.
 pub const DUMPED_FROM: &str = "dumped from";
@@ -18,12 +20,18 @@ pub const COMPRESSION: &str = "compression";
 
 /// The value of [`Facts::format`] for an archive of `pg_dump -Fc`.
 pub const CUSTOM: &str = "custom";
+/// The value of [`Facts::format`] for an archive of `pg_dump -Ft`.
+pub const TAR: &str = "tar";
+/// The value of [`Facts::format`] for the folder of `pg_dump -Fd`, in a tar.
+pub const DIRECTORY: &str = "directory";
 /// The value of [`Facts::format`] for SQL text.
 pub const PLAIN: &str = "plain";
 
 const MAGIC: &[u8] = b"PGDMP";
-/// What to do about a format that is not supported.
-pub const HINT_FORMATS: &str = "Make the dump with `pg_dump -Fc` (best) or as plain SQL.";
+/// What the header of a custom archive says of its format.
+const IN_ONE_FILE: u8 = 1;
+/// What `toc.dat` says of it, in a tar archive and in a directory.
+const IN_PARTS: u8 = 3;
 
 /// No entry of the table of contents is shorter: 15 numbers and strings of at least two bytes each.
 const SHORTEST_ENTRY: u64 = 30;
@@ -32,19 +40,38 @@ const SHORTEST_ENTRY: u64 = 30;
 const LONGEST_HEADER: u64 = 1024;
 const LONGEST_NAME: usize = 64 << 10;
 
-/// Reads what a payload's first bytes say of it. As long as its size is not known, no size is held against it.
+/// Reads what a payload's first bytes say of it. As long as its size is not known, no size is held against it. A directory in a tar may
+/// say nothing yet: then [`in_file`] does.
 ///
 /// # Errors
 /// Backup: it is no dump, or its header is broken. Scenario: it must be opened first. Harness: a format that is not
-/// supported yet.
+/// supported.
 pub fn read(head: &[u8], size: Option<u64>) -> Result<Facts> {
     let size = size.unwrap_or(u64::MAX);
     match form(head) {
-        Form::Archive => archive(head, size),
+        Form::Archive => facts(CUSTOM, IN_ONE_FILE, head, size),
         Form::Sql => sql::facts(&String::from_utf8_lossy(head)),
-        Form::PgTar => Err(Error::harness("a tar-format dump (pg_dump -Ft) is not supported yet").hint(HINT_FORMATS)),
+        Form::Tar(first) if first.is_toc() => {
+            let toc = usize::try_from(first.at).ok().and_then(|at| head.get(at..)).unwrap_or_default();
+            facts(first.format(), IN_PARTS, toc, first.size)
+        }
+        Form::Tar(_) => Ok(Facts { format: DIRECTORY.to_owned(), facts: Vec::new() }),
         Form::Other => Err(foreign::no_dump(head)),
     }
+}
+
+/// Reads what a payload in a file says of itself, wherever in the file it stands.
+///
+/// # Errors
+/// As those of [`read`].
+pub fn in_file(path: &Path, head: &[u8], size: u64) -> Result<Facts> {
+    let Form::Tar(tar) = form(head) else { return read(head, Some(size)) };
+    let toc = folder::table_of_contents(path)?;
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(toc.at))?;
+    let mut first = Vec::new();
+    file.take(toc.size.min(HEAD as u64)).read_to_end(&mut first)?;
+    facts(tar.format(), IN_PARTS, &first, toc.size)
 }
 
 /// Whether these first bytes can be a dump, of whichever format.
@@ -56,32 +83,63 @@ pub fn recognises(head: &[u8]) -> bool {
 enum Form {
     Archive,
     Sql,
-    PgTar,
+    /// A tar, by its first file.
+    Tar(FirstFile),
     Other,
 }
 
 fn form(head: &[u8]) -> Form {
     if head.starts_with(MAGIC) {
-        Form::Archive
-    } else if magic::is_tar(head) && head.starts_with(b"toc.dat\0") {
-        Form::PgTar
-    } else if sql::is_sql(head) {
-        Form::Sql
-    } else {
-        Form::Other
+        return Form::Archive;
+    }
+    if let Some(first) = first_file(head).filter(|first| folder::is_part(&first.path)) {
+        return Form::Tar(first);
+    }
+    if sql::is_sql(head) { Form::Sql } else { Form::Other }
+}
+
+/// The first file of a tar.
+struct FirstFile {
+    path: String,
+    at: u64,
+    size: u64,
+    by_pg_dump: bool,
+}
+
+/// Folders may stand before it.
+fn first_file(head: &[u8]) -> Option<FirstFile> {
+    if !magic::is_tar(head) {
+        return None;
+    }
+    let mut tar = tar::Archive::new(head);
+    let mut entries = tar.entries().ok()?.map_while(io::Result::ok);
+    let file = entries.find(|entry| !entry.header().entry_type().is_dir())?;
+    let path = String::from_utf8_lossy(&file.path_bytes()).into_owned();
+    // `tarCreateHeader` in `_tarWriteHeader` of `pg_dump` names an owner that no `tar` does.
+    let by_pg_dump = file.header().uid().ok() == Some(0o4000) && file.header().gid().ok() == Some(0o2000);
+    Some(FirstFile { path, at: file.raw_file_position(), size: file.size(), by_pg_dump })
+}
+
+impl FirstFile {
+    fn is_toc(&self) -> bool {
+        self.path.rsplit('/').next() == Some(folder::TOC)
+    }
+
+    const fn format(&self) -> &'static str {
+        if self.by_pg_dump { TAR } else { DIRECTORY }
     }
 }
 
-fn archive(head: &[u8], size: u64) -> Result<Facts> {
+fn facts(format: &str, expected: u8, head: &[u8], size: u64) -> Result<Facts> {
     let mut reader = Reader::new(Cursor::new(head), head.len() as u64);
-    Ok(Header::read(&mut reader, size)?.facts())
+    Ok(Header::read(&mut reader, size, expected)?.facts(format))
 }
 
-fn refuse_other_formats(format: u8) -> Result<()> {
+fn refuse_other_formats(format: u8, expected: u8) -> Result<()> {
     match format {
-        1 => Ok(()),
-        3 => Err(Error::harness("this is toc.dat, a part of a directory-format dump (pg_dump -Fd), which is not supported yet")
-            .hint(HINT_FORMATS)),
+        format if format == expected => Ok(()),
+        IN_PARTS => Err(Error::harness("this is toc.dat, one part of a directory-format dump (pg_dump -Fd)")
+            .hint("Put the whole folder into a tar, or make the dump with `pg_dump -Fc`.")),
         other => Err(damaged(&format!("there is no format {other}"))),
     }
 }
@@ -112,23 +170,34 @@ struct Origin {
 }
 
 impl Header {
-    /// Reads the header of an archive of `size` bytes; the entries follow.
+    /// Reads the header of a custom archive of `size` bytes; the entries follow.
     ///
     /// # Errors
-    /// Backup: it is broken. Harness: a format that is not supported yet.
-    pub fn read<R: Read + Seek>(reader: &mut Reader<R>, size: u64) -> Result<Self> {
+    /// Backup: it is broken. Harness: a format that is not supported.
+    pub fn of_custom<R: Read + Seek>(reader: &mut Reader<R>, size: u64) -> Result<Self> {
+        Self::read(reader, size, IN_ONE_FILE)
+    }
+
+    /// Reads the header of an archive of `size` bytes, of the format that is expected here; the entries follow.
+    ///
+    /// # Errors
+    /// Backup: it is broken. Harness: a format that is not supported.
+    fn read<R: Read + Seek>(reader: &mut Reader<R>, size: u64, expected: u8) -> Result<Self> {
         // More bytes than any header has: then it is its lengths that are wrong.
         let cut = |e: io::Error| match (Error::from(e), size) {
             (error, _) if error.blame != Blame::Backup => error,
             (_, ..LONGEST_HEADER) => Error::backup("the archive is cut short within its header"),
             _ => damaged("its lengths cannot be"),
         };
-        let _: [u8; MAGIC.len()] = reader.bytes().map_err(cut)?;
+        let magic: [u8; MAGIC.len()] = reader.bytes().map_err(cut)?;
+        if magic != MAGIC {
+            return Err(damaged("it does not begin with PGDMP"));
+        }
         let [major, minor, _revision, int_size, offset_size, format] = reader.bytes().map_err(cut)?;
         if major != 1 || minor < 10 || !(1..=8).contains(&int_size) || !(1..=8).contains(&offset_size) {
             return Err(damaged("its version or its integer sizes cannot be"));
         }
-        refuse_other_formats(format)?;
+        refuse_other_formats(format, expected)?;
         reader.set_int_size(int_size);
         let origin = Origin::read(reader, minor).map_err(cut)?;
         let entries = reader.int().map_err(cut)?;
@@ -139,7 +208,7 @@ impl Header {
         Ok(Self { minor, offset_size, entries, origin })
     }
 
-    fn facts(self) -> Facts {
+    fn facts(self, format: &str) -> Facts {
         let Origin { compression, taken, database, from, by } = self.origin;
         let facts = [
             ("database", database),
@@ -150,7 +219,7 @@ impl Header {
             (TOC_ENTRIES, Some(self.entries.to_string())),
             (ARCHIVE_VERSION, Some(format!("1.{}", self.minor))),
         ];
-        Facts { format: CUSTOM.to_owned(), facts: given(facts) }
+        Facts { format: format.to_owned(), facts: given(facts) }
     }
 }
 
@@ -281,19 +350,76 @@ pub mod tests {
 
     #[test]
     fn what_comes_later_is_not_held_against_the_backup() {
-        let mut tar = tar::Header::new_ustar();
-        tar.set_path("toc.dat").expect("a path");
-        tar.set_size(1000);
-        tar.set_cksum();
-        let tar = tar.as_bytes().to_vec();
-        let mut directory = header(14, 42);
-        directory[10] = 3;
+        let mut part = header(14, 42);
+        part[10] = 3;
         let cluster = b"--\n-- PostgreSQL database cluster dump\n--\nSET x = 1;\n".to_vec();
         let create = b"SET x = 1;\nCREATE DATABASE codetalk WITH TEMPLATE = template0;\n\\connect codetalk\n".to_vec();
-        for head in [tar, directory, cluster, create] {
+        for head in [part, cluster, create] {
             let error = read(&head, None).expect_err("later");
-            assert!(error.blame == Blame::Harness && error.message.ends_with("not supported yet"), "{error}");
+            assert!(error.blame == Blame::Harness && error.hint.is_some(), "{error}");
             assert!(recognises(&head));
+        }
+    }
+
+    /// A tar with these files, written by `tar` or by `pg_dump`.
+    fn tar(files: &[(&str, &[u8])], by_pg_dump: bool) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, data) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(if path.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular });
+            header.set_size(data.len() as u64);
+            if by_pg_dump {
+                header.set_uid(0o4000);
+                header.set_gid(0o2000);
+            }
+            builder.append_data(&mut header, path, *data).expect("append");
+        }
+        builder.into_inner().expect("finish")
+    }
+
+    #[test]
+    fn archives_in_a_tar_tell_what_custom_ones_tell() {
+        let mut toc = header(14, 2);
+        toc[10] = IN_PARTS;
+        toc.resize(1000, 0);
+        let rows = vec![b'x'; 2 * HEAD];
+        let long = format!("{}toc.dat", "a-long-folder/".repeat(20));
+        let custom = read(&header(14, 2), 100_000.into()).expect("custom");
+        let dir = tempfile::tempdir().expect("tempdir");
+        for (format, at_once, tar) in [
+            (TAR, true, tar(&[("toc.dat", &toc), ("12.dat", &rows)], true)),
+            (DIRECTORY, true, tar(&[("toc.dat", &toc), ("12.dat", &rows)], false)),
+            (DIRECTORY, true, tar(&[("./", b""), ("./toc.dat", &toc), ("./12.dat", &rows)], false)),
+            (DIRECTORY, true, tar(&[("backup/", b""), ("backup/db/", b""), (&long, &toc)], false)),
+            (DIRECTORY, false, tar(&[("db/", b""), ("db/12.dat.gz", &rows), ("db/toc.dat", &toc)], false)),
+        ] {
+            let (head, path) = (&tar[..tar.len().min(HEAD)], dir.path().join("tar"));
+            std::fs::write(&path, &tar).expect("write");
+            assert!(recognises(head));
+            let facts = in_file(&path, head, tar.len() as u64).expect("facts");
+            assert_eq!((facts.format.as_str(), &facts.facts), (format, &custom.facts));
+            let early = read(head, None).expect("facts");
+            assert_eq!(early == facts, at_once, "{early:?}");
+            assert_eq!(early.format, format);
+        }
+        let other = tar(&[("notes.txt", b"x"), ("toc.dat", &toc)], false);
+        assert!(!recognises(&other) && read(&other, None).is_err());
+    }
+
+    #[test]
+    fn a_table_of_contents_that_is_damaged_is_the_backups() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut toc = header(14, 2);
+            toc[10] = IN_PARTS;
+            toc.resize(1000, 0);
+            change(&mut toc);
+            let (tar, path) = (tar(&[("toc.dat", &toc)], true), dir.path().join("tar"));
+            std::fs::write(&path, &tar).expect("write");
+            in_file(&path, &tar, tar.len() as u64).expect_err("damaged")
+        };
+        for error in [damaged(&|toc| toc[0] = b'Q'), damaged(&|toc| toc[10] = 7), damaged(&|toc| toc.truncate(30))] {
+            assert_eq!(error.blame, Blame::Backup, "{error}");
         }
     }
 

@@ -1,21 +1,25 @@
-//! `PostgreSQL` dumps: custom archives (`pg_dump -Fc`) and plain SQL.
+//! `PostgreSQL` dumps: archives (`pg_dump -Fc`, `-Ft`, and the folder of `-Fd` in a tar) and plain SQL.
 
 mod census;
 mod class;
 mod classify;
 mod clean;
 pub(crate) mod client;
+pub mod extensions;
+mod folder;
 mod foreign;
 mod header;
 mod inventory;
 mod lexer;
 mod messages;
+mod packages;
 mod query;
 pub(crate) mod recipe;
 mod restore;
 mod roles;
 mod scrub;
 mod sql;
+mod survey;
 mod toc;
 mod walk;
 mod wire;
@@ -27,8 +31,9 @@ use crate::runtime::local::Instance;
 use crate::scenario::SqlCheck;
 use crate::subject::{Attempt, Body, Facts, Intake, Payload, Restored, Subject, Surveyed, Wanted, needed};
 use async_trait::async_trait;
+use extensions::WithoutExtension;
 use recipe::PostgresRecipe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The `postgres:` block of a scenario.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +42,8 @@ pub struct PostgresSpec {
     pub version: Option<u32>,
     /// Parallel restore jobs; by the machine when absent.
     pub jobs: Option<usize>,
+    /// The extensions to go on without where the server does not have them.
+    pub without_extensions: Vec<WithoutExtension>,
 }
 
 /// A dump in its file.
@@ -76,6 +83,10 @@ impl Subject for Postgres {
         header::read(head, size)
     }
 
+    fn inspect_file(&self, path: &Path, head: &[u8], size: u64) -> Result<Facts> {
+        header::in_file(path, head, size)
+    }
+
     fn intake(&self, _facts: &Facts) -> Intake {
         Intake::File
     }
@@ -86,14 +97,15 @@ impl Subject for Postgres {
 
     async fn restore(&self, payload: Payload, facts: &Facts, instance: Option<&Instance>) -> Attempt {
         let Payload { head, body } = payload;
-        let restored = match (body, needed(instance)) {
+        let done = match (body, needed(instance)) {
             (Body::File { path, size }, Ok(instance)) => {
                 restore::restore(&Dump { path, size, head }, facts, instance, &self.spec).await
             }
             (Body::Stream(_), _) => Err(Error::harness("a dump is restored from a file; this is a mistake in assay")),
             (_, Err(error)) => Err(error),
         };
-        Attempt { surveyed: Surveyed::default(), restored }
+        let not_tested = done.as_ref().map(|done| done.left_out.not_tested()).unwrap_or_default();
+        Attempt { surveyed: Surveyed { not_tested, ..Surveyed::default() }, restored: done.map(|done| done.restored) }
     }
 
     async fn census(&self, restored: &Restored, instance: Option<&Instance>, wanted: &Wanted) -> Result<Census> {

@@ -1,7 +1,7 @@
 //! Which server can take a dump, and how it is set up for restoring.
 
 use super::client;
-use super::header::{ARCHIVE_VERSION, CUSTOM, DUMPED_BY, DUMPED_FROM};
+use super::header::{ARCHIVE_VERSION, DUMPED_BY, DUMPED_FROM, PLAIN};
 use crate::error::{Error, Result};
 use crate::runtime::{Call, Installation, Limits, Place, Recipe};
 use crate::secret::Secret;
@@ -61,7 +61,7 @@ fn major(version: &str) -> Option<u32> {
 /// `pg_restore` reads archives up to the version that it writes itself: 12 to 15 write 1.14, 16 writes 1.15, 17 and 18
 /// write 1.16. What comes later can be read by the one that wrote it.
 fn readable_from(facts: &Facts) -> u32 {
-    if facts.format != CUSTOM {
+    if facts.format == PLAIN {
         return OLDEST;
     }
     let minor = facts.get(ARCHIVE_VERSION).and_then(|version| version.strip_prefix("1.")).and_then(|minor| minor.parse().ok());

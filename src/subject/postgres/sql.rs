@@ -1,8 +1,11 @@
 //! What the first bytes of a plain dump, or of a script by hand, say. Pure.
 
-use super::header::{DUMPED_BY, DUMPED_FROM, HINT_FORMATS, PLAIN, given};
+use super::header::{DUMPED_BY, DUMPED_FROM, PLAIN, given};
 use crate::error::{Error, Result};
 use crate::subject::Facts;
+
+/// What to do about what is not supported.
+const HINT_FORMATS: &str = "Make the dump with `pg_dump -Fc` (best) or as plain SQL.";
 
 /// How `pg_dump` begins a plain dump; so do the parts of a dump of a whole cluster.
 pub const BEGIN: &str = "-- PostgreSQL database dump";

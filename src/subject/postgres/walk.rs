@@ -52,7 +52,7 @@ impl Drop for GivenUp {
 
 fn archive<R: Read + Seek>(from: R, size: u64, given_up: &AtomicBool) -> io::Result<()> {
     let mut reader = Reader::new(from, size);
-    let header = Header::read(&mut reader, size)?;
+    let header = Header::of_custom(&mut reader, size)?;
     // A layout that is not known yet is left to the pg_restore that knows it.
     if !toc::KNOWN.contains(&header.minor) {
         return Ok(());

@@ -1,0 +1,16 @@
+//! SQL scripts as psql reads them: a lexer that takes pieces of any size, and what is counted with it.
+//!
+//! Everything here takes pushed bytes, keeps a bounded part of them, and does no I/O.
+
+mod encoding;
+mod insert;
+mod lexer;
+mod rows;
+mod statement;
+mod watch;
+
+pub use encoding::Encoding;
+pub use insert::{InsertCounter, Tuples};
+pub use lexer::{KEPT, Lexer, Open, Token, copies_from_stdin};
+pub use rows::{RowCounter, is_message};
+pub use statement::{Piece, PieceKind, Qualified, Statement};
