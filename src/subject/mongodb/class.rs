@@ -17,6 +17,8 @@ pub enum Class {
     PermissionDenied,
     /// The tool does not understand its call.
     WrongCall,
+    /// The archive has no oplog to replay.
+    NoOplog,
     /// The data does not fit a unique index of the archive's own.
     IndexNotBuilt,
     /// The server does not want an index, whatever the data.
@@ -32,8 +34,8 @@ pub enum Class {
 }
 
 use Class::{
-    CorruptArchive, DiskFull, DuplicateKey, IndexNotBuilt, IndexRefused, OptionRefused, OutOfMemory, PermissionDenied, Rejected,
-    ServerGone, ValidationFailed, WrongCall,
+    CorruptArchive, DiskFull, DuplicateKey, IndexNotBuilt, IndexRefused, NoOplog, OptionRefused, OutOfMemory, PermissionDenied,
+    Rejected, ServerGone, ValidationFailed, WrongCall,
 };
 
 /// What tells the classes apart, in small letters, tried in this order.
@@ -44,6 +46,7 @@ const SIGNS: &[(Class, &[&str])] = &[
         CorruptArchive,
         &[
             "corruption found in archive",
+            "error demultiplexing archive",
             "archive finished but contained files were unfinished",
             "archive finished before all collections were seen",
             "crc mismatch for namespace",
@@ -70,12 +73,14 @@ const SIGNS: &[(Class, &[&str])] = &[
         ],
     ),
     (PermissionDenied, &["requires authentication", "not authorized", "unauthorized", "authentication failed"]),
+    (NoOplog, &["no oplog file to replay"]),
     (WrongCall, &["error parsing command line options", "invalid includes", "invalid excludes", "invalid renames"]),
     (ValidationFailed, &["document failed validation", "documentvalidationfailure"]),
     (OptionRefused, &["error creating collection", "create command:"]),
 ];
 
-const DUPLICATE: &[&str] = &["e11000", "duplicate key"];
+/// The last two: servers of this protocol that lie on PostgreSQL.
+const DUPLICATE: &[&str] = &["e11000", "duplicate key", "could not create exclusion constraint", "could not create unique index"];
 const INDEX: &[&str] = &["error creating indexes for", "error creating index", "createindex error"];
 
 impl Class {
@@ -103,6 +108,7 @@ impl Class {
             ServerGone => "server_gone",
             PermissionDenied => "permission_denied",
             WrongCall => "wrong_call",
+            NoOplog => "no_oplog",
             IndexNotBuilt => "index_not_built",
             IndexRefused => "index_refused",
             DuplicateKey => "duplicate_key",
@@ -116,6 +122,7 @@ impl Class {
     pub const fn blame(self) -> Blame {
         match self {
             CorruptArchive | IndexNotBuilt | DuplicateKey | ValidationFailed => Blame::Backup,
+            NoOplog => Blame::Scenario,
             _ => Blame::Harness,
         }
     }
@@ -129,6 +136,7 @@ impl Class {
             ServerGone => "Read the server's last lines; a killed process often means that memory ran out.",
             PermissionDenied => "The server must let its own user in without a password: nobody else reaches its socket.",
             WrongCall => "Install the MongoDB Database Tools 100.6 or newer.",
+            NoOplog => "Leave `oplog_replay` out, or make the dump with `mongodump --oplog`.",
             IndexNotBuilt => "The backup holds documents that its own unique index refuses: look for damage at the source.",
             IndexRefused => "Restore into the MongoDB version that made the dump: this one does not know such an index.",
             DuplicateKey => "The backup holds the same _id or unique value twice: look for damage at the source.",
@@ -147,10 +155,9 @@ impl Class {
 /// A message without what stands in braces: servers repeat documents and keys there.
 #[must_use]
 pub fn without_values(text: &str) -> String {
-    let Some(start) = text.find('{') else { return text.to_owned() };
-    let before = text.get(..start).unwrap_or_default();
+    let Some((before, rest)) = text.split_once('{') else { return text.to_owned() };
     // A line that was cut in a document has no closing brace: nothing behind the opening one is shown.
-    let after = text.rfind('}').and_then(|end| text.get(end + 1..)).unwrap_or_default();
+    let after = rest.rsplit_once('}').map_or("", |(_, after)| after);
     format!("{before}{{...}}{after}")
 }
 

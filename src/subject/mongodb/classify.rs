@@ -86,7 +86,7 @@ fn complaint(line: &str) -> Option<&str> {
 /// follow from it look like the backup's.
 fn stop(complaints: &[(Class, String)], closing: Option<Closing>, exit: ExitStatus) -> Option<Error> {
     let first = |is: &dyn Fn(Class) -> bool| complaints.iter().map(|(class, _)| *class).find(|class| is(*class));
-    let harness = |class: Class| class.blame() == Blame::Harness;
+    let harness = |class: Class| class.blame() != Blame::Backup;
     let decisive = first(&|class| class == Class::CorruptArchive)
         .or_else(|| first(&|class| class != Class::Rejected && harness(class)))
         .or_else(|| first(&harness));
@@ -116,7 +116,8 @@ fn error(class: Class, complaints: &[(Class, String)]) -> Error {
     let message = format!("{}: {message}", class.title());
     let error = match class.blame() {
         Blame::Backup => Error::backup(message),
-        Blame::Harness | Blame::Scenario => Error::harness(message),
+        Blame::Harness => Error::harness(message),
+        Blame::Scenario => Error::scenario(message),
     };
     let others = complaints.iter().filter(|(other, _)| *other != class).map(|(other, line)| format!("{}: {line}", other.name()));
     error.hint(class.hint()).evidence(evidence).evidence(others.take(MOST_EVIDENCE))
@@ -158,5 +159,120 @@ fn overall(complained: bool, closing: Option<Closing>, exit: ExitStatus) -> Outc
             outcome(Status::Fail, format!("{TOOL} restored {}, but not all that belongs to them", documents(restored)))
         }
         None => outcome(Status::Error, format!("{TOOL} ended with {exit}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Class::{
+        CorruptArchive, DiskFull, DuplicateKey, IndexNotBuilt, IndexRefused, NoOplog, OptionRefused, Rejected, ServerGone,
+        ValidationFailed, WrongCall,
+    };
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::path::{Path, PathBuf};
+
+    const FAILED: i32 = 1 << 8;
+
+    /// What the recorded runs must come to: the class that decides, and whether the restore stops there.
+    const RECORDED: &[(&str, Class, bool)] = &[
+        ("crc_changed", CorruptArchive, true),
+        ("cut_half", CorruptArchive, true),
+        ("cut_last_byte", CorruptArchive, true),
+        ("duplicate_key", DuplicateKey, false),
+        ("glued", CorruptArchive, true),
+        ("index_not_built", IndexNotBuilt, false),
+        ("no_oplog", NoOplog, true),
+        ("no_server", ServerGone, true),
+        ("not_an_archive", CorruptArchive, true),
+        ("prelude_only", CorruptArchive, true),
+        ("wrong_call", WrongCall, true),
+    ];
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stderr/mongodb")
+    }
+
+    fn lines(text: &str) -> Said {
+        Said { lines: text.lines().map(str::to_owned).collect(), left_out: 0 }
+    }
+
+    fn recorded(name: &str) -> Said {
+        lines(&std::fs::read_to_string(folder().join(format!("{name}.txt"))).expect(name))
+    }
+
+    #[test]
+    fn recorded_runs_are_blamed_on_the_right_one() {
+        for (name, class, stops) in RECORDED {
+            let exit = if *class == DuplicateKey { 0 } else { FAILED };
+            let Judgement { log, outcomes, stop, .. } = judge(&recorded(name), ExitStatus::from_raw(exit));
+            assert!(log.iter().any(|line| line.class == class.name()), "{name}: {log:#?}");
+            assert_eq!(stop.is_some(), *stops, "{name}: {stop:#?}");
+            if let Some(stop) = stop {
+                assert_eq!(stop.blame, class.blame(), "{name}: {stop:#?}");
+                assert!(stop.message.starts_with(&class.title()) && stop.hint.is_some() && !stop.evidence.is_empty(), "{stop:#?}");
+            } else {
+                let check = format!("restore: {}", class.title());
+                let outcome = outcomes.iter().find(|outcome| outcome.check == check).expect(name);
+                assert_eq!((outcome.status, outcomes[0].status), (Status::Fail, Status::Fail), "{name}: {outcomes:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_recorded_run_is_judged_above() {
+        for entry in folder().read_dir().expect("fixtures") {
+            let name = entry.expect("entry").file_name().into_string().expect("UTF-8");
+            let Some(name) = name.strip_suffix(".txt").filter(|name| *name != "ok") else { continue };
+            assert!(RECORDED.iter().any(|(recorded, _, _)| *recorded == name), "{name} is recorded but not judged");
+        }
+    }
+
+    #[test]
+    fn a_clean_run_passes_and_is_counted() {
+        let ok = judge(&recorded("ok"), ExitStatus::from_raw(0));
+        assert_eq!(ok.closing, Some(Closing { restored: 2301, failed: 0 }));
+        assert!(ok.stop.is_none() && ok.log.is_empty());
+        assert_eq!(ok.outcomes, [Outcome::new(RESTORE, Status::Pass, "mongorestore restored 2301 documents")]);
+    }
+
+    /// Lines of `mongod` in the shapes that its manual and its sources give.
+    #[test]
+    fn what_mongod_says_is_told_apart_and_no_value_is_repeated() {
+        for (line, class) in [
+            (
+                "continuing through error: E11000 duplicate key error collection: shop.users index: email_1 dup key: { email: \"jane@x\" }",
+                DuplicateKey,
+            ),
+            ("continuing through error: Document failed validation", ValidationFailed),
+            (
+                "Failed: shop.users: error creating indexes for shop.users: createIndex error: (DuplicateKey) E11000 duplicate key \
+                 error collection: shop.users index: email_1 dup key: { email: \"jane@x\" }",
+                IndexNotBuilt,
+            ),
+            (
+                "Failed: shop.places: error creating indexes for shop.places: createIndex error: (CannotCreateIndex) Unknown index \
+                 plugin 'geoHaystack'",
+                IndexRefused,
+            ),
+            ("Failed: shop.t: error creating collection shop.t: error running create command: (InvalidOptions) no", OptionRefused),
+            ("Failed: shop.t: error restoring from archive on stdin: (OutOfDiskSpace) No space left on device", DiskFull),
+            ("Failed: shop.t: error restoring: connection(127.0.0.1) socket was unexpectedly closed: EOF", ServerGone),
+            ("Failed: something that nobody has seen yet", Rejected),
+        ] {
+            let said = format!("2026-11-21T03:30:00.000+0000\t{line}\n1 document(s) restored successfully. 1 document(s) failed to restore.");
+            let judged = judge(&lines(&said), ExitStatus::from_raw(FAILED));
+            assert_eq!(judged.log[0].class, class.name(), "{line}");
+            assert_eq!(judged.stop.is_some(), class.blame() != Blame::Backup, "{line}");
+            assert!(!format!("{judged:?}").contains("jane"), "{judged:?}");
+        }
+    }
+
+    #[test]
+    fn a_tool_that_was_killed_or_is_silent_is_ours() {
+        for status in [9, FAILED, 0] {
+            let stop = judge(&Said::default(), ExitStatus::from_raw(status)).stop.expect("stops");
+            assert_eq!(stop.blame, Blame::Harness, "{status}");
+        }
     }
 }
