@@ -14,7 +14,8 @@ pub fn name(check: &IndexesCheck) -> String {
 /// Looks for each index among those that the census names.
 #[must_use]
 pub fn judge(check: &IndexesCheck, census: &Census) -> Outcome {
-    let there: Vec<&str> = census.inventory.iter().filter(|i| i.kind == "indexes").flat_map(|i| &i.members).map(String::as_str).collect();
+    let there: Vec<&str> =
+        census.inventory.iter().filter(|i| i.kind == "indexes").flat_map(|i| &i.members).map(String::as_str).collect();
     let has = |name: &&String| there.contains(&format!("{}.{name}", check.of).as_str());
     let missing: Vec<String> = check.names.iter().filter(|name| !has(name)).map(|name| format!("`{name}`")).collect();
     let (found, all) = (check.names.len() - missing.len(), check.names.len());

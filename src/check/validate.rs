@@ -25,7 +25,9 @@ pub fn judge(answer: Result<Vec<Validated>>) -> Outcome {
     let outcome = match (errors.first(), warnings.first()) {
         (Some(first), _) => Outcome::new(NAME, Status::Fail, format!("{} not valid; {first}", counted(bad, "collection"))),
         (None, Some(first)) => Outcome::new(NAME, Status::Warn, first.clone()),
-        (None, None) => Outcome::new(NAME, Status::Pass, format!("the server found nothing wrong in {}", counted(all.len(), "collection"))),
+        (None, None) => {
+            Outcome::new(NAME, Status::Pass, format!("the server found nothing wrong in {}", counted(all.len(), "collection")))
+        }
     };
     outcome.values(valid, all.len().to_string()).evidence(errors).evidence(warnings)
 }

@@ -9,8 +9,8 @@ mod values;
 
 pub use mongodb::{IndexesSection, MongodbSection, QuerySection, ReadConcernSpec, ValidateSpec};
 pub use settings::{
-    CredentialsSpec, LocalMongodbSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec,
-    StoreSection, TimeoutsSpec,
+    CredentialsSpec, LocalMongodbSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section,
+    ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
 };
 pub use values::{AutoOr, OneOrMany, SecretSpec};
 

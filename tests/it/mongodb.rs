@@ -7,7 +7,7 @@ use crate::stage::{Stage, text};
 use assay::check::Status::{self, Fail, Pass};
 use assay::check::{expect::Expect, validate};
 use assay::error::Blame;
-use assay::scenario::{Question, QueryCheck};
+use assay::scenario::{QueryCheck, Question};
 use assay::subject::Subject;
 use assay::subject::mongodb::{MongodbSpec, Renaming};
 use mongodb::bson::{Bson, doc};
@@ -32,12 +32,14 @@ async fn archives_of_both_tools_come_back_whole() {
         let census = restore.census(&[("shop.users", "made"), ("shop.users", "name"), ("other-db.with.dots", "_id")]).await;
         let counts: Vec<(&str, u64)> = census.groups.iter().map(|group| (group.name.as_str(), group.count)).collect();
         assert_eq!(counts, [("other-db.with.dots", 1), ("shop.orders", 2000), ("shop.users", 300)]);
-        let times: Vec<_> = census.group("shop.users").expect("users").newest.iter().map(|n| n.time.map(|t| t.to_string())).collect();
+        let times: Vec<_> =
+            census.group("shop.users").expect("users").newest.iter().map(|n| n.time.map(|t| t.to_string())).collect();
         assert_eq!(times, [Some("2026-01-01T00:04:59Z".to_owned()), None]);
         // The archive's own bytes tell the same without a server.
         let artifact = restore.surveyed.census.as_ref().expect("an archive's census");
         assert_eq!(assay::census::compare(artifact, &census), []);
-        let indexes = |census: &assay::census::Census| census.inventory.iter().find(|i| i.kind == "indexes").map(|i| i.members.clone());
+        let indexes =
+            |census: &assay::census::Census| census.inventory.iter().find(|i| i.kind == "indexes").map(|i| i.members.clone());
         assert_eq!(indexes(artifact), indexes(&census));
         assert_eq!(restore.surveyed.outcomes.iter().map(|o| o.status).collect::<Vec<_>>(), [Pass]);
         assert_eq!(restore.intake.taken().expect("read to its end").size, archive.len() as u64);
@@ -195,7 +197,8 @@ async fn the_pack_for_the_portfolio_is_proven_without_any_scratch_disk() {
         lab.means.tools.display()
     ));
     let settings = std::fs::read_to_string(stage.path().join("assay.yaml")).expect("assay.yaml");
-    let reordered = settings.replace("scratch: { dir: scratch }\n  b2: { dir: b2 }\n", "  b2: { dir: b2 }\nscratch: { dir: scratch }\n");
+    let reordered =
+        settings.replace("scratch: { dir: scratch }\n  b2: { dir: b2 }\n", "  b2: { dir: b2 }\nscratch: { dir: scratch }\n");
     stage.write("assay.yaml", reordered);
     let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/portfolio/mongodb.yaml");
     stage.write("scenarios/mongodb.yaml", std::fs::read(pack).expect("the pack").as_slice());

@@ -12,10 +12,16 @@ use std::path::{Path, PathBuf};
 /// What looks whole, and why.
 const BLIND: &[(&str, &str)] = &[
     ("plain-15-flip-number.sql plain-15-dumpall-bad-value.sql", "a value: only a server knows what its type takes"),
-    ("plain-15-duplicate-row.sql plain-15-orphan-row.sql plain-15-inserts-duplicate-row.sql", "a row: only its constraints can tell"),
+    (
+        "plain-15-duplicate-row.sql plain-15-orphan-row.sql plain-15-inserts-duplicate-row.sql",
+        "a row: only its constraints can tell",
+    ),
     ("plain-15-missing-column.sql", "a column's name: only a server compares it"),
     ("plain-15-lost-rows.sql plain-15-lost-statements.sql", "whole lines: nothing in the file can tell"),
-    ("content-15-schema-only.sql content-18-schema-only.sql content-15-pre-data.sql content-18-pre-data.sql", "whole, and without rows"),
+    (
+        "content-15-schema-only.sql content-18-schema-only.sql content-15-pre-data.sql content-18-pre-data.sql",
+        "whole, and without rows",
+    ),
     ("content-15-data-only.sql content-18-data-only.sql", "whole, and without tables"),
     ("content-15-table-missing.sql content-18-table-missing.sql content-15-other-database.sql", "whole, but not what was wanted"),
     ("content-15-globals-only.sql content-18-globals-only.sql", "whole, and without a database"),

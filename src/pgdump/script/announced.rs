@@ -74,7 +74,8 @@ impl Entry {
 
     /// Whether it has this name.
     pub fn is(&self, name: &Qualified) -> bool {
-        let blank = |name: &[u8]| name.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect::<Vec<_>>();
+        let blank =
+            |name: &[u8]| name.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect::<Vec<_>>();
         let schema = name.schema.as_ref().is_none_or(|schema| blank(schema) == self.schema);
         blank(&name.name) == self.name && schema
     }

@@ -91,7 +91,9 @@ impl Bytes {
             () if head.is_empty() => ("it is empty: there is no dump in it", Cause::Cut),
             () if begins("<!doctype") || begins("<html") => ("it is no dump but an HTML page", Cause::Unknown),
             () if begins("<") => ("it is no dump but an XML document, as a store answers with when it refuses", Cause::Unknown),
-            () if begins("-- MySQL dump") || begins("-- MariaDB dump") => ("it is no PostgreSQL dump but one of MySQL", Cause::Unknown),
+            () if begins("-- MySQL dump") || begins("-- MariaDB dump") => {
+                ("it is no PostgreSQL dump but one of MySQL", Cause::Unknown)
+            }
             () => return None,
         };
         Some(Damage { at: 0, what: what.to_owned(), cause })

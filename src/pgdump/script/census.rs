@@ -113,7 +113,11 @@ impl Census {
         // With INSERT statements, a table without rows has none.
         if self.copies > 0 && self.inserts == 0 {
             for entry in rows {
-                self.damage(entry.at, format!("the rows of {} are announced, and they are missing", entry.table()), Cause::Changed);
+                self.damage(
+                    entry.at,
+                    format!("the rows of {} are announced, and they are missing", entry.table()),
+                    Cause::Changed,
+                );
             }
         }
     }
@@ -176,7 +180,8 @@ impl Census {
         let listed = statement.is_sign(behind, b'(').then(|| statement.listed()).flatten();
         let options = statement.pieces().len() > stdin + 1;
         // In CSV a row may have many lines, and a binary file none.
-        let counted = !["csv", "binary", "header"].iter().any(|word| (stdin..statement.pieces().len()).any(|at| statement.is(at, word)));
+        let counted =
+            !["csv", "binary", "header"].iter().any(|word| (stdin..statement.pieces().len()).any(|at| statement.is(at, word)));
         if context.by_tool {
             self.check_table(&name, &table, context);
         }
@@ -225,7 +230,11 @@ impl Census {
             self.damage(start.unwrap_or_default() + torn.at, what, Cause::Changed);
         }
         if let Some(at) = carriage_return {
-            self.damage(at, format!("a carriage return stands among the rows of {table}, and pg_dump never writes one"), Cause::Changed);
+            self.damage(
+                at,
+                format!("a carriage return stands among the rows of {table}, and pg_dump never writes one"),
+                Cause::Changed,
+            );
         }
         match counted {
             true => *self.current.tables.entry(table.clone()).or_default() += counter.rows(),

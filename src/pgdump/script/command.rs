@@ -29,8 +29,36 @@ pub enum Other {
 
 /// Commands that do nothing outside, whatever their arguments, as long as these run no program.
 const HARMLESS: &[&str] = &[
-    "set", "unset", "encoding", "echo", "qecho", "warn", "pset", "timing", "t", "a", "x", "H", "C", "f", "T", "q", "quit", "conninfo",
-    "errverbose", "if", "elif", "else", "endif", "p", "r", "reset", "gexec", "gset", "gdesc", "html",
+    "set",
+    "unset",
+    "encoding",
+    "echo",
+    "qecho",
+    "warn",
+    "pset",
+    "timing",
+    "t",
+    "a",
+    "x",
+    "H",
+    "C",
+    "f",
+    "T",
+    "q",
+    "quit",
+    "conninfo",
+    "errverbose",
+    "if",
+    "elif",
+    "else",
+    "endif",
+    "p",
+    "r",
+    "reset",
+    "gexec",
+    "gset",
+    "gdesc",
+    "html",
 ];
 
 /// Reads a command, with its backslash.

@@ -74,7 +74,11 @@ fn choices(statement: &Statement) -> Vec<Choice> {
         let minus = usize::from(statement.is_sign(at, b'-'));
         let Some(end) = statement.pieces().get(at + minus) else { break };
         let sign = if minus == 1 { "-" } else { "" };
-        all.push(Choice { key, value: sign.to_owned() + &quoted(&text(at + minus), end.kind), place: piece.place.start..end.place.end });
+        all.push(Choice {
+            key,
+            value: sign.to_owned() + &quoted(&text(at + minus), end.kind),
+            place: piece.place.start..end.place.end,
+        });
         at += minus + 1;
     }
     all
@@ -127,11 +131,16 @@ mod tests {
     fn a_locale_that_is_not_here_is_replaced_and_the_rest_stays() {
         let here = Locales { libc: ["C.utf8".to_owned(), "de_DE.utf8".to_owned()].into(), icu: false, builtin: false };
         for (script, expected) in [
-            ("CREATE DATABASE a WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'de_DE.UTF-8';", None),
+            (
+                "CREATE DATABASE a WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'de_DE.UTF-8';",
+                None,
+            ),
             ("CREATE DATABASE a;", None),
             (
                 "CREATE DATABASE a WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'fr_FR.UTF-8';",
-                Some("CREATE DATABASE a WITH TEMPLATE = template0 ENCODING = 'UTF8' LC_COLLATE = 'C.UTF-8' LC_CTYPE = 'C.UTF-8';"),
+                Some(
+                    "CREATE DATABASE a WITH TEMPLATE = template0 ENCODING = 'UTF8' LC_COLLATE = 'C.UTF-8' LC_CTYPE = 'C.UTF-8';",
+                ),
             ),
             (
                 "CREATE DATABASE \"a b\" WITH ENCODING = 'LATIN1' LC_COLLATE = 'fr_FR' LC_CTYPE = 'C' TABLESPACE = \"x y\" CONNECTION LIMIT = -1;",

@@ -138,7 +138,8 @@ impl Mentions {
     }
 
     fn add(&mut self, name: Vec<u8>) {
-        let reserved = name.is_empty() || name.contains(&0) || name.starts_with(b"pg_") || [&b"public"[..], b"none"].contains(&&name[..]);
+        let reserved =
+            name.is_empty() || name.contains(&0) || name.starts_with(b"pg_") || [&b"public"[..], b"none"].contains(&&name[..]);
         if !reserved && self.named.len() < MOST {
             self.named.push(name);
         }
@@ -231,7 +232,10 @@ mod tests {
             ("CREATE USER MAPPING IF NOT EXISTS FOR CURRENT_USER SERVER s; ALTER USER MAPPING FOR b SERVER s;", &["b"]),
             ("CREATE ROLE a; CREATE USER \"b\"; ALTER ROLE c WITH LOGIN; ALTER USER ALL SET x = 'y';", &["c"]),
             ("CREATE DATABASE d WITH OWNER = a ENCODING = 'UTF8'; CREATE DATABASE e OWNER b;", &["a", "b"]),
-            ("COMMENT ON ROLE a IS 'b'; COMMENT ON TABLE role IS 'c'; REASSIGN OWNED BY d TO e; DROP OWNED BY f;", &["a", "d", "e", "f"]),
+            (
+                "COMMENT ON ROLE a IS 'b'; COMMENT ON TABLE role IS 'c'; REASSIGN OWNED BY d TO e; DROP OWNED BY f;",
+                &["a", "d", "e", "f"],
+            ),
             ("GRANT SELECT ON t TO pg_monitor, CURRENT_USER, \"public\", session_user;", &[]),
             ("ALTER /* OWNER TO x */ TABLE t -- OWNER TO y\n OWNER\nTO\n\nz\n;", &["z"]),
         ] {

@@ -14,7 +14,8 @@ pub enum Found {
 }
 
 /// Words that may stand between `CREATE` and what is made.
-const BETWEEN: &[&str] = &["or", "replace", "global", "local", "temporary", "temp", "unlogged", "foreign", "recursive", "unique", "constraint"];
+const BETWEEN: &[&str] =
+    &["or", "replace", "global", "local", "temporary", "temp", "unlogged", "foreign", "recursive", "unique", "constraint"];
 
 /// Reads a statement that has ended. `shown` gives a name with its schema.
 pub fn read(statement: &Statement, shown: &impl Fn(&Qualified) -> String, encoding: Encoding) -> Option<Found> {
@@ -84,7 +85,8 @@ fn alter(statement: &Statement, shown: &impl Fn(&Qualified) -> String, encoding:
             counts.then(|| Found::Object("constraints", format!("{}.{}", shown(&table), encoding.decode(&name))))
         }
         () => {
-            let sequence = (behind..statement.pieces().len()).find(|at| statement.is(*at, "sequence") && statement.is(at + 1, "name"))?;
+            let sequence =
+                (behind..statement.pieces().len()).find(|at| statement.is(*at, "sequence") && statement.is(at + 1, "name"))?;
             let (name, _) = statement.qualified(sequence + 2)?;
             Some(Found::Object("sequences", shown(&name)))
         }
@@ -132,7 +134,10 @@ mod tests {
             ("CREATE POLICY \"p q\" ON s.t FOR SELECT USING (true);", object("policies", "s.t.p q")),
             ("ALTER TABLE ONLY s.t ADD CONSTRAINT c PRIMARY KEY (id);", object("constraints", "s.t.c")),
             ("ALTER TABLE s.t ADD CONSTRAINT c NOT NULL id NOT VALID;", None),
-            ("ALTER TABLE s.t ALTER COLUMN i ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME s.q START WITH 1);", object("sequences", "s.q")),
+            (
+                "ALTER TABLE s.t ALTER COLUMN i ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME s.q START WITH 1);",
+                object("sequences", "s.q"),
+            ),
             ("ALTER TABLE ONLY s.t ATTACH PARTITION s.p DEFAULT;", Some(Found::Partition("s.p".into(), "s.t".into()))),
             ("ALTER INDEX s.i ATTACH PARTITION s.j;", None),
             ("ALTER DOMAIN s.d ADD CONSTRAINT c CHECK (true);", None),

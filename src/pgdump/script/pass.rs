@@ -1,5 +1,6 @@
 //! One pass over a script: hands each token to those who count, check and change.
 
+use super::Script;
 use super::bytes::Bytes;
 use super::census::{Census, Context};
 use super::command::{self, Command, Other};
@@ -8,7 +9,6 @@ use super::mentions::Mentions;
 use super::outlet::{Edit, Outlet};
 use super::rewrite::{self, Around};
 use super::rules::Rules;
-use super::Script;
 use crate::pgdump::sql::{Encoding, Lexer, Open, PieceKind, Statement, Token, Tuples};
 use crate::pgdump::{Blind, Cause, Damage, Survey};
 use std::io::Write;

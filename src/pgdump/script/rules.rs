@@ -84,7 +84,9 @@ mod tests {
     #[test]
     fn a_locale_has_many_spellings() {
         let locales = Locales { libc: ["C.utf8".to_owned(), "de_DE.UTF-8".to_owned()].into(), ..Locales::default() };
-        for (name, has) in [("C", true), ("POSIX", true), ("C.UTF-8", true), ("de_DE.utf8", true), ("de_DE", false), ("fr_FR.utf8", false)] {
+        for (name, has) in
+            [("C", true), ("POSIX", true), ("C.UTF-8", true), ("de_DE.utf8", true), ("de_DE", false), ("fr_FR.utf8", false)]
+        {
             assert_eq!(locales.has(name), has, "{name}");
         }
         assert_eq!((locales.substitute(true), locales.substitute(false)), ("C.UTF-8", "C"));

@@ -109,7 +109,11 @@ fn what_is_wrong_is_told_by_its_cause() {
         ("an open restriction", by_pg_dump(&format!("\\restrict abc\n{copy}")), Cause::Cut),
         ("another key", by_pg_dump(&format!("\\restrict abc\n{copy}\\unrestrict abd\n")), Cause::Changed),
         ("an announced index", by_pg_dump(&format!("{copy}-- Name: i; Type: INDEX; Schema: public; Owner: -\n")), Cause::Changed),
-        ("announced rows", by_pg_dump(&format!("{copy}-- Data for Name: u; Type: TABLE DATA; Schema: public; Owner: -\n")), Cause::Changed),
+        (
+            "announced rows",
+            by_pg_dump(&format!("{copy}-- Data for Name: u; Type: TABLE DATA; Schema: public; Owner: -\n")),
+            Cause::Changed,
+        ),
         ("no SQL", "hello world;\n".to_owned(), Cause::Unknown),
         ("a message alone", "pg_dump: error: connection refused\n".to_owned(), Cause::Unknown),
         ("a comment alone", "-- nothing\n".to_owned(), Cause::Cut),

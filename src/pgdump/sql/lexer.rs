@@ -478,7 +478,8 @@ impl Effect {
 #[must_use]
 pub fn copies_from_stdin(command: &[u8]) -> bool {
     let command = command.to_ascii_lowercase();
-    let words: Vec<_> = command.split(|byte| byte.is_ascii_whitespace() || *byte == b';').filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> =
+        command.split(|byte| byte.is_ascii_whitespace() || *byte == b';').filter(|word| !word.is_empty()).collect();
     words.first().is_some_and(|word| *word == b"\\copy") && words.windows(2).any(|pair| pair == [&b"from"[..], b"stdin"])
 }
 

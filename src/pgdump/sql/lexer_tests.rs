@@ -53,7 +53,10 @@ fn what_is_hidden_is_left_out() {
         ("a $$b; 'c$$ d $x$ $$ $y$ $x$ e$f$g $1 h;", "a d e$f$g 1 h END"),
         ("\\restrict it's\na (b; c) d;", "[\\restrict it's] a ( b ; c ) d END"),
         ("a \\g\nb;", "a [\\g] END b END"),
-        ("COPY t (a) FROM stdin;\nit's; \"b\n\\.x\n\n\\\\.\n\\.\r\nc;\n", "COPY t ( a ) FROM stdin END <it's; \"b\n\\.x\n\n\\\\.\n> ROWS c END"),
+        (
+            "COPY t (a) FROM stdin;\nit's; \"b\n\\.x\n\n\\\\.\n\\.\r\nc;\n",
+            "COPY t ( a ) FROM stdin END <it's; \"b\n\\.x\n\n\\\\.\n> ROWS c END",
+        ),
         ("COPY t FROM stdin; -- x\n\\.\nc;\n", "COPY t FROM stdin END ROWS c END"),
         ("\\copy t from stdin;\nit's\n\\.\na;", "[\\copy t from stdin;] <it's\n> ROWS a END"),
         ("COPY t FROM 'file'; a;", "COPY t FROM 'file' END a END"),

@@ -1,11 +1,11 @@
 //! A running disposable server, and what may be done with it.
 
-use super::{cache, find};
 use super::process::{self, Server, ToolRun};
 use super::scratch::beside;
 use super::stall::Watch;
 use super::sweep::{self, KEPT, LOG, PASSWORD};
 use super::user::User;
+use super::{cache, find};
 use crate::error::{Error, Result};
 use crate::runtime::{Call, Installation, Isolation, Limits, Place};
 use crate::secret::Secret;

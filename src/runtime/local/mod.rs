@@ -84,9 +84,8 @@ impl LocalRuntime {
     pub async fn installations(&self, recipe: &dyn Recipe) -> Result<Vec<Installation>> {
         let (engine, program) = (recipe.engine(), recipe.server_program());
         let configured = self.configured(engine);
-        let useless = |folder: &&PathBuf| {
-            !std::iter::once(&program).chain(recipe.tools()).any(|program| folder.join(program).is_file())
-        };
+        let useless =
+            |folder: &&PathBuf| !std::iter::once(&program).chain(recipe.tools()).any(|program| folder.join(program).is_file());
         if let Some(empty) = configured.iter().find(useless) {
             return Err(Error::scenario(format!("there is no {program} in {}", empty.display()))
                 .hint(format!("Mend `runtime.local.{engine}.bin` in assay.yaml.")));

@@ -59,7 +59,9 @@ fn refuse_foreign(kind: &CheckKind, subject: &SubjectSpec, place: Place, collect
         (CheckKind::Sql(_), SubjectSpec::Mongodb(_)) => ("sql", "Write a `query` with a `collection` and a `filter`."),
         (CheckKind::Query(_), SubjectSpec::Postgres(_)) => ("query", "Write a `sql` check with a `query`."),
         (CheckKind::Validate, SubjectSpec::Postgres(_)) => ("validate", "It is for `mongodb`: leave it out."),
-        (CheckKind::Indexes(_), SubjectSpec::Postgres(_)) => ("indexes", "It is for `mongodb`; write `count: { of: indexes, min: 1 }`."),
+        (CheckKind::Indexes(_), SubjectSpec::Postgres(_)) => {
+            ("indexes", "It is for `mongodb`; write `count: { of: indexes, min: 1 }`.")
+        }
         _ => return,
     };
     let of = match subject {

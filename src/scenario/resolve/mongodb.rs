@@ -5,7 +5,7 @@ use super::{checks, number};
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::Place;
 use crate::scenario::spec::{IndexesSection, MongodbSection, QuerySection, ReadConcernSpec};
-use crate::scenario::{IndexesCheck, Question, QueryCheck, SubjectSpec};
+use crate::scenario::{IndexesCheck, QueryCheck, Question, SubjectSpec};
 use crate::subject::mongodb::{MongodbSpec, Renaming, check_patterns, document};
 use mongodb::bson::Document;
 use serde_json::{Map, Value};

@@ -1,11 +1,13 @@
 //! `assay.yaml`.
 
 use super::collect::Collector;
+use crate::runtime::local::{PORT, SOCKET};
 use crate::scenario::de::Typed;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Problem};
-use crate::runtime::local::{PORT, SOCKET};
-use crate::scenario::spec::{CredentialsSpec, OneOrMany, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec};
+use crate::scenario::spec::{
+    CredentialsSpec, OneOrMany, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
+};
 use crate::scenario::{Credentials, RuntimeSettings, S3Spec, Settings, StoreSpec, Waits};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -8,10 +8,10 @@ use crate::runtime::local::Instance;
 use crate::subject::Wanted;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use mongodb::action::Action;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::Error as DriverError;
-use mongodb::action::Action;
 use mongodb::{Client, Collection as DriverCollection};
 use std::time::Duration;
 

@@ -140,7 +140,9 @@ impl Class {
             IndexNotBuilt => "The backup holds documents that its own unique index refuses: look for damage at the source.",
             IndexRefused => "Restore into the MongoDB version that made the dump: this one does not know such an index.",
             DuplicateKey => "The backup holds the same _id or unique value twice: look for damage at the source.",
-            ValidationFailed => "The backup holds documents that the collection's own validator refuses: mend them at the source.",
+            ValidationFailed => {
+                "The backup holds documents that the collection's own validator refuses: mend them at the source."
+            }
             OptionRefused => "Restore into the MongoDB version that made the dump: this one does not know such an option.",
             Rejected => "If the server's major is not the dump's, install that one; else read what the tool said.",
         }

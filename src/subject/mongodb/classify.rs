@@ -65,7 +65,8 @@ fn without_time(line: &str) -> &str {
 
 fn closing(line: &str) -> Option<Closing> {
     static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(\d+) document\(s\) restored successfully\. (\d+) document\(s\) failed to restore\.$").expect("a valid pattern")
+        Regex::new(r"^(\d+) document\(s\) restored successfully\. (\d+) document\(s\) failed to restore\.$")
+            .expect("a valid pattern")
     });
     let found = CLOSING.captures(line)?;
     let number = |group: usize| found.get(group)?.as_str().parse().ok();
@@ -210,7 +211,10 @@ mod tests {
             assert_eq!(stop.is_some(), *stops, "{name}: {stop:#?}");
             if let Some(stop) = stop {
                 assert_eq!(stop.blame, class.blame(), "{name}: {stop:#?}");
-                assert!(stop.message.starts_with(&class.title()) && stop.hint.is_some() && !stop.evidence.is_empty(), "{stop:#?}");
+                assert!(
+                    stop.message.starts_with(&class.title()) && stop.hint.is_some() && !stop.evidence.is_empty(),
+                    "{stop:#?}"
+                );
             } else {
                 let check = format!("restore: {}", class.title());
                 let outcome = outcomes.iter().find(|outcome| outcome.check == check).expect(name);
@@ -255,12 +259,17 @@ mod tests {
                  plugin 'geoHaystack'",
                 IndexRefused,
             ),
-            ("Failed: shop.t: error creating collection shop.t: error running create command: (InvalidOptions) no", OptionRefused),
+            (
+                "Failed: shop.t: error creating collection shop.t: error running create command: (InvalidOptions) no",
+                OptionRefused,
+            ),
             ("Failed: shop.t: error restoring from archive on stdin: (OutOfDiskSpace) No space left on device", DiskFull),
             ("Failed: shop.t: error restoring: connection(127.0.0.1) socket was unexpectedly closed: EOF", ServerGone),
             ("Failed: something that nobody has seen yet", Rejected),
         ] {
-            let said = format!("2026-11-21T03:30:00.000+0000\t{line}\n1 document(s) restored successfully. 1 document(s) failed to restore.");
+            let said = format!(
+                "2026-11-21T03:30:00.000+0000\t{line}\n1 document(s) restored successfully. 1 document(s) failed to restore."
+            );
             let judged = judge(&lines(&said), ExitStatus::from_raw(FAILED));
             assert_eq!(judged.log[0].class, class.name(), "{line}");
             assert_eq!(judged.stop.is_some(), class.blame() != Blame::Backup, "{line}");

@@ -68,7 +68,8 @@ fn not_an_archive(head: &[u8]) -> Error {
     let message = what.map_or("it does not begin as an archive of mongodump does".to_owned(), |what| {
         format!("it is {what} and not an archive of mongodump")
     });
-    Error::backup(message).hint("Backups are made by `mongodump --archive`, with or without --gzip; look at the job that writes them.")
+    Error::backup(message)
+        .hint("Backups are made by `mongodump --archive`, with or without --gzip; look at the job that writes them.")
 }
 
 #[cfg(test)]

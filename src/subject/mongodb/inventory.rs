@@ -113,7 +113,8 @@ pub fn inventory(collections: &[Collection]) -> Vec<Inventory> {
     let named = |kind: &str, is: &dyn Fn(&Collection) -> bool| {
         kind_of(kind, collections.iter().filter(|one| is(one)).map(Collection::full_name).collect())
     };
-    let indexes = collections.iter().flat_map(|one| one.indexes.iter().map(|index| format!("{}.{}", one.full_name(), index.name)));
+    let indexes =
+        collections.iter().flat_map(|one| one.indexes.iter().map(|index| format!("{}.{}", one.full_name(), index.name)));
     vec![
         named("capped", &|one| one.kind == Kind::Capped),
         kind_of("indexes", indexes.collect()),

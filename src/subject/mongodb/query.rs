@@ -3,7 +3,7 @@
 use super::client;
 use crate::error::{Error, Result};
 use crate::runtime::local::Instance;
-use crate::scenario::{Question, QueryCheck};
+use crate::scenario::{QueryCheck, Question};
 use futures_util::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document};
@@ -117,8 +117,8 @@ mod tests {
         let filter = json!({ "total": { "$lt": 0 }, "big": 5_000_000_000_i64, "share": 0.5, "tags": ["a", null, true],
             "made": { "$gte": { "$date": "2026-11-21T03:30:00Z" } }, "of": { "$oid": "507f1f77bcf86cd799439011" } });
         let expected = doc! { "big": 5_000_000_000_i64, "made": { "$gte": DateTime::from_millis(1_795_231_800_000) },
-            "of": ObjectId::parse_str("507f1f77bcf86cd799439011").expect("an id"), "share": 0.5, "tags": ["a", Bson::Null, true],
-            "total": { "$lt": 0 } };
+        "of": ObjectId::parse_str("507f1f77bcf86cd799439011").expect("an id"), "share": 0.5, "tags": ["a", Bson::Null, true],
+        "total": { "$lt": 0 } };
         let filter = written(&filter).expect("a filter");
         assert!(expected.iter().all(|(key, value)| filter.get(key) == Some(value)) && filter.len() == expected.len(), "{filter}");
         assert_eq!(written(&json!({ "a": { "$oid": "x" } })), Err("`x` is no ObjectId".to_owned()));
