@@ -1,6 +1,7 @@
 //! The reader of mongodump archives, over archives of an independent writer.
 
 mod broken;
+mod fixtures;
 mod good;
 mod writer;
 
