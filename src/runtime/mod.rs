@@ -162,8 +162,11 @@ pub trait Recipe: Send + Sync {
     async fn ready(&self, place: &Place, cached_password: &Secret, password: &Secret) -> Result<()>;
 
     /// The version that a server tells which was started by a configured command line; `None` where it tells none.
-    async fn told_version(&self, _place: &Place) -> Option<String> {
-        None
+    ///
+    /// # Errors
+    /// Harness: a server of this version cannot do it.
+    async fn told_version(&self, _place: &Place) -> Result<Option<String>> {
+        Ok(None)
     }
 }
 

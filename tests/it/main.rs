@@ -1,6 +1,5 @@
 //! The integration tests: one binary, because linking takes longer than most of them; one file per subject.
 
-mod archive_writer;
 // What stands on the demo: its dumps, and the S3 server that it brings.
 #[cfg(feature = "demo")]
 mod cli;

@@ -1,6 +1,6 @@
 //! Real archives through the real tools: healthy ones come back whole, broken ones are blamed on the right one.
 
-use crate::archive_writer::{Doc, Writer, metadata};
+use crate::mongoarchive::writer::{Doc, Writer, metadata};
 use crate::mongo_lab::{MongoLab, subject};
 #[cfg(feature = "demo")]
 use crate::stage::{Stage, text};
@@ -191,15 +191,7 @@ async fn the_pack_for_the_portfolio_is_proven_without_any_scratch_disk() {
     for (db, collection, count) in filled {
         source.fill(db, collection, count).await;
     }
-    let command = lab.means.command.as_ref().map(|line| format!("command: \"{line}\", ")).unwrap_or_default();
-    let stage = Stage::empty(&format!(
-        "  b2: {{ dir: b2 }}\nruntime: {{ local: {{ mongodb: {{ {command}bin: {} }} }} }}\n",
-        lab.means.tools.display()
-    ));
-    let settings = std::fs::read_to_string(stage.path().join("assay.yaml")).expect("assay.yaml");
-    let reordered =
-        settings.replace("scratch: { dir: scratch }\n  b2: { dir: b2 }\n", "  b2: { dir: b2 }\nscratch: { dir: scratch }\n");
-    stage.write("assay.yaml", reordered);
+    let stage = stage_with(&lab, "  b2: { dir: b2 }\n");
     let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/portfolio/mongodb.yaml");
     stage.write("scenarios/mongodb.yaml", std::fs::read(pack).expect("the pack").as_slice());
     std::fs::create_dir_all(stage.path().join("b2/mongodb-backups")).expect("a folder");
@@ -281,4 +273,58 @@ fn bytes_in_rooms(scratch: &std::path::Path) -> (u64, usize) {
     let files = rooms.iter().flat_map(|room| entries(room).collect::<Vec<_>>());
     let bytes = files.filter_map(|path| path.metadata().ok()).filter(std::fs::Metadata::is_file).map(|file| file.len()).sum();
     (bytes, rooms.len())
+}
+
+/// What a server that only speaks the protocol refuses or forgets: options of collections, names, and values that `mongod` takes. The test
+/// fails when one is missing here, and when one that stands here is judged right.
+#[cfg(feature = "demo")]
+const NOT_HERE: &[&str] = &[];
+
+/// Archives by an independent writer: the healthy must be judged good, the broken bad (`tests/fixtures/mongodb.json`).
+#[cfg(feature = "demo")]
+#[tokio::test]
+async fn every_archive_of_the_corpus_is_judged_as_it_must() {
+    let Some(lab) = MongoLab::new() else { return };
+    let stage = stage_with(&lab, "");
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let manifest = std::fs::read(fixtures.join("mongodb.json")).expect("manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    let cases = manifest["fixtures"].as_array().expect("cases");
+    let name = |case: &serde_json::Value| case["name"].as_str().expect("a name").to_owned();
+    for case in cases {
+        let bytes = std::fs::read(fixtures.join(case["file"].as_str().expect("a file"))).expect("a fixture");
+        stage.artifact(&name(case), bytes);
+        let empty = case["note"] == "restore mechanics verified";
+        stage.scenario(&name(case), &format!("mongodb: {{ allow_empty: {empty} }}\n"));
+    }
+    stage.assay(&["run"]);
+    let evidence = stage.evidence();
+    let mut wrong = Vec::new();
+    for case in cases {
+        let record = evidence["scenarios"].as_array().expect("scenarios").iter().find(|s| s["name"] == name(case).as_str());
+        let record = record.expect("a record");
+        let said = format!("{}", record["checks"]);
+        let found = case["finding"].as_str().is_none_or(|finding| said.contains(finding));
+        if record["verdict"] != case["verdict"] || !found {
+            wrong.push((name(case), record["verdict"].clone(), said));
+        }
+    }
+    let names: Vec<&str> = wrong.iter().map(|(name, _, _)| name.as_str()).collect();
+    assert_eq!(names, NOT_HERE, "{wrong:#?}");
+}
+
+/// A stage whose `assay.yaml` knows the server, and more stores.
+#[cfg(feature = "demo")]
+fn stage_with(lab: &MongoLab, stores: &str) -> Stage {
+    let command = lab.means.command.as_ref().map(|line| format!("command: \"{line}\", ")).unwrap_or_default();
+    let stage = Stage::empty("");
+    let tools = lab.means.tools.display();
+    stage.write(
+        "assay.yaml",
+        format!(
+            "stores:\n  here: {{ dir: backups }}\n{stores}scratch: {{ dir: scratch }}\n\
+             runtime: {{ local: {{ mongodb: {{ {command}bin: {tools} }} }} }}\n"
+        ),
+    );
+    stage
 }

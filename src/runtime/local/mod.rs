@@ -180,8 +180,8 @@ impl LocalRuntime {
             server,
         };
         until_ready(recipe, &mut instance, &cached_password).await?;
-        if let Some(told) = recipe.told_version(&instance.place).await.filter(|_| command_line.is_some()) {
-            instance.installation.version = told;
+        if command_line.is_some() {
+            instance.installation.version = recipe.told_version(&instance.place).await?.unwrap_or_default();
         }
         Ok(instance)
     }

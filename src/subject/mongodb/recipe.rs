@@ -37,7 +37,7 @@ impl MongodbRecipe {
     /// For an archive that says this of itself.
     #[must_use]
     pub fn new(forced: Option<u32>, facts: &Facts) -> Self {
-        let dumped_from = facts.get(DUMPED_FROM).and_then(|version| version.split('.').next()?.parse().ok());
+        let dumped_from = facts.get(DUMPED_FROM).and_then(major);
         Self { forced, dumped_from, for_an_archive: facts.format == ARCHIVE }
     }
 
@@ -52,6 +52,13 @@ impl MongodbRecipe {
             (None, Some(_)) => (self.least()..=self.least() + 1).contains(&major),
             (None, None) => major >= OLDEST,
         }
+    }
+
+    /// A server that somebody chose may be newer by any number of versions, but not older than the archive.
+    fn not_too_old(&self, told: &str) -> Result<()> {
+        let Some((major, from)) = major(told).zip(self.dumped_from).filter(|(major, from)| major < from) else { return Ok(()) };
+        Err(Error::harness(format!("the archive needs MongoDB {from}, and the configured server is {major} ({told})"))
+            .hint("Configure a newer server in `runtime.local.mongodb.command`."))
     }
 
     fn missing(&self, found: &[Installation]) -> Error {
@@ -130,9 +137,17 @@ impl Recipe for MongodbRecipe {
         ping.map(|_| ()).map_err(|e| client::harness(&e).context("the server refuses the first connection"))
     }
 
-    async fn told_version(&self, place: &Place) -> Option<String> {
-        client::version(&client::client(place).ok()?).await.ok()
+    async fn told_version(&self, place: &Place) -> Result<Option<String>> {
+        let told = async { client::version(&client::client(place)?).await };
+        let told = told.await.map_err(|e| client::harness(&e).context("the server does not tell its version"))?;
+        self.not_too_old(&told)?;
+        Ok(Some(told))
     }
+}
+
+/// The first number of a version: `7.0.14` is 7.
+fn major(version: &str) -> Option<u32> {
+    version.split('.').next()?.parse().ok()
 }
 
 /// Asked without the driver, which waits half a second between two tries.
@@ -217,6 +232,14 @@ mod tests {
         assert!(error.hint.is_some_and(|hint| hint.contains("`version: 8`") && hint.contains("mongodb-org-server")));
         let none = MongodbRecipe::new(None, &Facts::default()).choose(&[]).map(|_| ()).expect_err("none");
         assert_eq!(none.message, "no MongoDB server fits: MongoDB 5 or newer is needed; found: none");
+    }
+
+    #[test]
+    fn a_configured_server_must_not_be_older_than_the_archive() {
+        let recipe = |from: &str| MongodbRecipe::new(None, &facts(from));
+        for (from, told, fits) in [("7.0.14", "7.0.77", true), ("5.0.1", "8.0.0", true), ("9.0.0", "7.0.77", false), ("x", "7.0", true)] {
+            assert_eq!(recipe(from).not_too_old(told).is_ok(), fits, "{from} into {told}");
+        }
     }
 
     #[test]
