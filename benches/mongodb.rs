@@ -35,7 +35,8 @@ fn main() {
     std::fs::write(dir.path().join("scenarios/events.yaml"), scenario).expect("write");
     println!("machine: {}", support::machine());
     println!("archive: {mib} MiB, {documents} documents; {rounds} rounds each in turn, medians");
-    let [with, bare] = support::medians(rounds, [&|| support::run(assay(dir.path())), &|| bare(dir.path(), &archive, &tools, &server)]);
+    let [with, bare] =
+        support::medians(rounds, [&|| support::run(assay(dir.path())), &|| bare(dir.path(), &archive, &tools, &server)]);
     let (time, by_hand) = (with.0.as_secs_f64(), bare.0.as_secs_f64());
     println!("a server and the bare mongorestore   {by_hand:>7.2} s");
     println!("assay                                {time:>7.2} s   {:+.1} %, budget +5 %", (time / by_hand - 1.0) * 100.0);

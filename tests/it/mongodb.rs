@@ -1,7 +1,7 @@
 //! Real archives through the real tools: healthy ones come back whole, broken ones are blamed on the right one.
 
-use crate::mongoarchive::writer::{Doc, Writer, metadata};
 use crate::mongo_lab::{MongoLab, subject};
+use crate::mongoarchive::writer::{Doc, Writer, metadata};
 #[cfg(feature = "demo")]
 use crate::stage::{Stage, text};
 use assay::check::Status::{self, Fail, Pass};

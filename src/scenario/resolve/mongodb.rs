@@ -71,7 +71,7 @@ fn renamings(from: Field<Vec<Field<String>>>, to: Field<Vec<Field<String>>>, col
 /// A question to the restored server.
 pub fn query(section: QuerySection, place: Place, collect: &mut Collector) -> Option<QueryCheck> {
     collect.require(section.collection.as_ref(), place, "`query`", "collection");
-    let collection = collect.text(section.collection, "collection").and_then(|name| namespace(name, collect));
+    let collection = collect.text(section.collection, "collection").and_then(|name| namespace(&name, collect));
     collect.require(section.expect.as_ref(), place, "`query`", "expect");
     let expect = section.expect.given().and_then(|text| checks::expect(&text, collect));
     if section.filter.is_there() && section.pipeline.is_there() {
@@ -101,7 +101,7 @@ fn asked(filter: &Field<Map<String, Value>>, pipeline: &Field<Vec<Field<Map<Stri
     stages.or(filter).map_or_else(String::new, |asked| format!(" {asked}"))
 }
 
-fn namespace(name: Spanned<String>, collect: &mut Collector) -> Option<(String, String)> {
+fn namespace(name: &Spanned<String>, collect: &mut Collector) -> Option<(String, String)> {
     match name.value.split_once('.') {
         Some((database, collection)) if !database.is_empty() && !collection.is_empty() => {
             Some((database.to_owned(), collection.to_owned()))
@@ -150,7 +150,7 @@ fn bson(written: &Spanned<Map<String, Value>>, collect: &mut Collector) -> Optio
 /// Indexes that must be there.
 pub fn indexes(section: IndexesSection, place: Place, collect: &mut Collector) -> Option<IndexesCheck> {
     collect.require(section.of.as_ref(), place, "`indexes`", "of");
-    let of = collect.text(section.of, "of").and_then(|of| namespace(of, collect));
+    let of = collect.text(section.of, "of").and_then(|of| namespace(&of, collect));
     let names = collect.require(section.names, place, "`indexes`", "names")?;
     if names.value.is_empty() {
         collect.wrong(names.place, "`names` is empty", "Write the names of the indexes, such as [email_1].");

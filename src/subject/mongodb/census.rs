@@ -8,7 +8,7 @@ use crate::runtime::local::Instance;
 use crate::subject::Wanted;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use mongodb::action::Action;
+use mongodb::action::{Action, CountDocuments, EstimatedDocumentCount};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::Error as DriverError;
@@ -87,9 +87,9 @@ async fn group(
         _ => Document::new(),
     };
     let count = if counting.estimated && filter.is_empty() {
-        collection.estimated_document_count().optional(counting.limit, |count, limit| count.max_time(limit)).await?
+        collection.estimated_document_count().optional(counting.limit, EstimatedDocumentCount::max_time).await?
     } else {
-        collection.count_documents(filter).optional(counting.limit, |count, limit| count.max_time(limit)).await?
+        collection.count_documents(filter).optional(counting.limit, CountDocuments::max_time).await?
     };
     let name = one.full_name();
     let mut times = Vec::new();

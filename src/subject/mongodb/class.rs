@@ -79,7 +79,7 @@ const SIGNS: &[(Class, &[&str])] = &[
     (OptionRefused, &["error creating collection", "create command:"]),
 ];
 
-/// The last two: servers of this protocol that lie on PostgreSQL.
+/// The last two: servers of this protocol that lie on `PostgreSQL`.
 const DUPLICATE: &[&str] = &["e11000", "duplicate key", "could not create exclusion constraint", "could not create unique index"];
 const INDEX: &[&str] = &["error creating indexes for", "error creating index", "createindex error"];
 

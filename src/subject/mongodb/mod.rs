@@ -29,7 +29,6 @@ use recipe::MongodbRecipe;
 
 /// The `mongodb:` block of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are mongorestore's own switches")]
 pub struct MongodbSpec {
     /// The server's major version; that of the archive or the one after it when absent.
     pub version: Option<u32>,

@@ -4,6 +4,7 @@
 use super::MongodbSpec;
 use crate::census::{Census, Group, Inventory};
 use regex::Regex;
+use std::fmt::Write as _;
 
 /// What namespaces are called in the archive and after the restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Renaming {
                 Piece::Variable(name) => {
                     let known = names.iter().position(|known| *known == name);
                     let known = known.ok_or_else(|| format!("`${name}$` is not in `{}`", self.from))?;
-                    replacement.push_str(&format!("${{{}}}", known + 1));
+                    let _ = write!(replacement, "${{{}}}", known + 1);
                 }
             }
         }
@@ -101,7 +102,8 @@ fn named(pattern: &str) -> String {
                 continue;
             }
             '*' if !escaped => {
-                text.push_str(&format!("${left}$"));
+                // A String takes whatever is written to it.
+                let _ = write!(text, "${left}$");
                 left = left.saturating_sub(1);
             }
             other => text.push(other),

@@ -237,7 +237,9 @@ mod tests {
     #[test]
     fn a_configured_server_must_not_be_older_than_the_archive() {
         let recipe = |from: &str| MongodbRecipe::new(None, &facts(from));
-        for (from, told, fits) in [("7.0.14", "7.0.77", true), ("5.0.1", "8.0.0", true), ("9.0.0", "7.0.77", false), ("x", "7.0", true)] {
+        for (from, told, fits) in
+            [("7.0.14", "7.0.77", true), ("5.0.1", "8.0.0", true), ("9.0.0", "7.0.77", false), ("x", "7.0", true)]
+        {
             assert_eq!(recipe(from).not_too_old(told).is_ok(), fits, "{from} into {told}");
         }
     }
