@@ -15,11 +15,16 @@ use crate::runtime::local::{Instance, ToolInput, ToolRun};
 use crate::subject::{Attempt, Restored, Surveyed, Tool};
 use crate::units::grouped;
 use std::io;
+use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// The name of what the survey says of the bytes.
 const ARCHIVE: &str = "archive whole";
 /// The name of the comparison of the tool's closing line with the archive.
 const COUNTED: &str = "documents restored";
+
+/// How long the tool may go on after a damage was found: it mostly finds it too, and ends by itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many damages prove that there is one.
 const MOST_EVIDENCE: usize = 20;
@@ -27,11 +32,34 @@ const MOST_EVIDENCE: usize = 20;
 /// Restores a stream and surveys it meanwhile. The stream is read to its end in any case.
 pub async fn restore(stream: Stream, instance: &Instance, spec: &MongodbSpec) -> Attempt {
     let call = call(instance, spec);
-    let fed = instance.run_fed(&call, move |input| feed(stream, input)).await;
+    let (told, mut damaged) = oneshot::channel();
+    let (finished, drained) = oneshot::channel::<()>();
+    let feeding = move |input| {
+        let fed = feed(stream, input, told);
+        drop(finished);
+        fed
+    };
+    let fed = {
+        let run = instance.run_fed(&call, feeding);
+        tokio::pin!(run);
+        tokio::select! {
+            fed = &mut run => Ok(fed),
+            survey = hopeless(&mut damaged) => match tokio::time::timeout(PATIENCE, &mut run).await {
+                Ok(fed) => Ok(fed),
+                Err(_) => Err(survey),
+            },
+        }
+    };
     let (run, survey) = match fed {
-        Ok((run, Ok(survey))) => (run, survey),
-        Ok((_, Err(error))) => return unread(error.into()),
-        Err(error) => return unread(error),
+        Ok(Ok((run, Ok(survey)))) => (run, survey),
+        Ok(Ok((_, Err(error)))) => return unread(error.into()),
+        Ok(Err(error)) => return unread(error),
+        Err(survey) => {
+            // The tool was killed with its future; what it did not want is still read to the end.
+            let _ = drained.await;
+            let error = blamed(Error::harness("mongorestore did not end"), &survey);
+            return Attempt { surveyed: surveyed(&survey, spec), restored: Err(error) };
+        }
     };
     let restored = judge(&call, &run, &survey, instance, spec).await;
     let restored = restored.map_err(|error| blamed(error, &survey));
@@ -42,12 +70,24 @@ fn unread(error: Error) -> Attempt {
     Attempt { surveyed: Surveyed::default(), restored: Err(error) }
 }
 
-/// Surveys what goes to the tool. The survey stops at some damages; the tool gets all of it.
-fn feed(stream: Stream, input: ToolInput) -> io::Result<Survey> {
+/// Surveys what goes to the tool. The survey stops at some damages; the tool gets all of it. A damage is told at once: there are some
+/// over which the tool waits for ever (more collections open at a time than the header says).
+fn feed(stream: Stream, input: ToolInput, damaged: oneshot::Sender<Survey>) -> io::Result<Survey> {
     let mut tee = Tee::new(stream, input);
     let survey = mongoarchive::survey(&mut tee)?;
+    if !survey.damages.is_empty() {
+        let _ = damaged.send(survey.clone());
+    }
     tee.drain()?;
     Ok(survey)
+}
+
+/// The survey of a damaged archive; of a whole one it never comes.
+async fn hopeless(damaged: &mut oneshot::Receiver<Survey>) -> Survey {
+    match damaged.await {
+        Ok(survey) => survey,
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// The call, without the archive's compression: the layers are open already.
@@ -113,7 +153,7 @@ fn documents(count: u64) -> String {
 
 /// A damaged archive makes the tool say all kinds of things; where its error does not blame the archive, the survey does.
 fn blamed(error: Error, survey: &Survey) -> Error {
-    match survey.damages.iter().find(|damage| damage.cause != Cause::Unknown) {
+    match survey.damages.first() {
         Some(damage) if error.blame != Blame::Backup => {
             let (message, evidence) = (error.message, error.evidence);
             Error::backup(damage.what.clone()).hint(hint(damage.cause)).evidence([message]).evidence(evidence)
@@ -145,12 +185,9 @@ fn whole(survey: &Survey) -> Outcome {
         let message = format!("every collection is closed and every checksum is right: {collections}, {}", documents(held));
         return Outcome::new(ARCHIVE, Status::Pass, message);
     };
-    let worst = survey.damages.iter().find(|damage| damage.cause != Cause::Unknown);
-    let status = if worst.is_some() { Status::Fail } else { Status::Error };
-    let shown = worst.unwrap_or(first);
     let more = if survey.damages.len() > 1 { format!(" (and {} more)", survey.damages.len() - 1) } else { String::new() };
     let evidence = survey.damages.iter().take(MOST_EVIDENCE).map(|damage| format!("at byte {}: {}", damage.at, damage.what));
-    Outcome::new(ARCHIVE, status, format!("{}{more}", shown.what)).hint(hint(shown.cause)).evidence(evidence)
+    Outcome::new(ARCHIVE, Status::Fail, format!("{}{more}", first.what)).hint(hint(first.cause)).evidence(evidence)
 }
 
 const fn hint(cause: Cause) -> &'static str {
