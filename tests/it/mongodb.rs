@@ -275,10 +275,12 @@ fn bytes_in_rooms(scratch: &std::path::Path) -> (u64, usize) {
     (bytes, rooms.len())
 }
 
-/// What a server that only speaks the protocol refuses or forgets: options of collections, names, and values that `mongod` takes. The test
-/// fails when one is missing here, and when one that stands here is judged right.
+/// What FerretDB 2.7 (it says it is 7.0) and mongorestore 100.10 cannot prove: a `$` in a name, time series, an archive whose version document
+/// is not the one that mongorestore wants, and an archive of server 8, whose bytes nobody reads once no server fits. All end as errors, none
+/// as passed. The test fails when one is missing here, and when one that stands here is judged right.
 #[cfg(feature = "demo")]
-const NOT_HERE: &[&str] = &[];
+const NOT_HERE: &[&str] =
+    &["dollar.archive", "time-series-6.archive", "time-series-8.archive", "users.archive", "time-series-wrong-name.archive"];
 
 /// Archives by an independent writer: the healthy must be judged good, the broken bad (`tests/fixtures/mongodb.json`).
 #[cfg(feature = "demo")]
@@ -301,10 +303,12 @@ async fn every_archive_of_the_corpus_is_judged_as_it_must() {
     let evidence = stage.evidence();
     let mut wrong = Vec::new();
     for case in cases {
+        let unproven = NOT_HERE.contains(&name(case).as_str());
         let record = evidence["scenarios"].as_array().expect("scenarios").iter().find(|s| s["name"] == name(case).as_str());
         let record = record.expect("a record");
         let said = format!("{}", record["checks"]);
         let found = case["finding"].as_str().is_none_or(|finding| said.contains(finding));
+        assert!(!unproven || record["verdict"] == "error", "{case} {record}");
         if record["verdict"] != case["verdict"] || !found {
             wrong.push((name(case), record["verdict"].clone(), said));
         }

@@ -1,6 +1,7 @@
 //! Restoring an archive with the real mongorestore: the bytes go from the store through the open layers into the tool's standard
 //! input, and the survey reads the same bytes on their way. Nothing is written to the disk but the server's own data.
 
+use super::class::Class;
 use super::classify::{self, Closing, Judgement};
 use super::namespaces::Namespaces;
 use super::{MongodbSpec, client, inventory};
@@ -151,13 +152,19 @@ fn documents(count: u64) -> String {
     if count == 1 { "1 document".to_owned() } else { format!("{} documents", grouped(count)) }
 }
 
-/// A damaged archive makes the tool say all kinds of things; where its error does not blame the archive, the survey does.
+/// A damaged archive makes the tool say all kinds of things; where its error does not blame the archive, the survey does. And where
+/// the tool calls an archive damaged of which every byte is in order, the tool is too old for it: 100.10 does not know how servers
+/// from 8.3 on name a time series.
 fn blamed(error: Error, survey: &Survey) -> Error {
+    let corrupt = error.message.starts_with(&Class::CorruptArchive.title());
     match survey.damages.first() {
         Some(damage) if error.blame != Blame::Backup => {
             let (message, evidence) = (error.message, error.evidence);
             Error::backup(damage.what.clone()).hint(hint(damage.cause)).evidence([message]).evidence(evidence)
         }
+        None if corrupt => Error::harness(format!("mongorestore calls an archive damaged that is whole: {}", error.message))
+            .hint("Install MongoDB Database Tools that are as new as the server that was dumped.")
+            .evidence(error.evidence),
         _ => error,
     }
 }
@@ -196,5 +203,24 @@ const fn hint(cause: Cause) -> &'static str {
         Cause::Changed => "Restore an older backup, and look at how this one was moved and where it lies.",
         Cause::Behind => "Look at the job that writes it: one file holds more than one archive, or something was appended.",
         Cause::Unknown => "Restore it with the version of the tools that wrote it.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mongoarchive::Damage;
+
+    #[test]
+    fn the_survey_has_the_last_word_on_damage() {
+        let damage = Damage { at: 7, what: "it ends within a document".into(), cause: Cause::Cut, namespace: None };
+        let damaged = Survey { damages: vec![damage], ..Survey::default() };
+        let hung = blamed(Error::harness("mongorestore did not end"), &damaged);
+        assert_eq!((hung.blame, hung.message.as_str()), (Blame::Backup, "it ends within a document"));
+        let corrupt = || Error::backup("corrupt archive: archive io error");
+        assert_eq!(blamed(corrupt(), &damaged), corrupt());
+        assert_eq!(blamed(corrupt(), &Survey::default()).blame, Blame::Harness);
+        let twice = Error::backup("duplicate key: twice");
+        assert_eq!(blamed(twice.clone(), &Survey::default()), twice);
     }
 }
