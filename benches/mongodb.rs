@@ -1,4 +1,4 @@
-//! A MongoDB archive from the store to the verdict, beside the bare mongorestore into the same kind of server, in the same run. Times
+//! A `MongoDB` archive from the store to the verdict, beside the bare mongorestore into the same kind of server, in the same run. Times
 //! are printed and never decide anything.
 //!
 //! `make bench` runs it, or `cargo bench --bench mongodb`. `ASSAY_BENCH_ARCHIVE_MIB` is the archive's size before gzip (256),
@@ -70,20 +70,28 @@ fn make(file: &Path, bytes: usize) -> u64 {
     const COLLECTIONS: [&str; 2] = ["visits", "orders"];
     let out = GzEncoder::new(BufWriter::new(File::create(file).expect("the archive")), Compression::fast());
     let mut writer = Writer::new(out, "7.0.14");
-    COLLECTIONS.iter().for_each(|name| writer.list_plain("events", name));
+    for name in COLLECTIONS {
+        writer.list_plain("events", name);
+    }
     writer.terminate();
     let (mut written, mut documents) = (0, 0);
     while written < bytes {
         let mut block = Vec::new();
         while block.len() < 1 << 20 {
             let doc = Doc::new().id(1_700_000_000, documents).text("page", &format!("/products/{}", documents % 977));
-            block.extend(doc.text("agent", &"some browser ".repeat(12)).int64("took", i64::from(documents as u32 % 5000)).done());
+            block.extend(
+                doc.text("agent", &"some browser ".repeat(12))
+                    .int64("took", i64::from(u32::try_from(documents % 5000).unwrap_or_default()))
+                    .done(),
+            );
             documents += 1;
         }
         written += block.len();
         writer.block("events", COLLECTIONS[usize::try_from(documents).expect("a count") % 2], &block);
     }
-    COLLECTIONS.iter().for_each(|name| writer.close("events", name));
+    for name in COLLECTIONS {
+        writer.close("events", name);
+    }
     writer.out.finish().expect("gzip").flush().expect("flushed");
     documents
 }

@@ -31,7 +31,8 @@ pub struct Restore {
     pub restored: Result<Restored>,
     pub intake: Intake,
     pub instance: Instance,
-    pub room: Room,
+    /// Gone with the server.
+    _room: Room,
 }
 
 /// A server with data of its own to dump.
@@ -89,7 +90,7 @@ impl MongoLab {
         let recipe = subject.recipe(&facts).expect("a server is needed");
         let instance = self.runtime.start(&*recipe, room.path()).await?;
         let attempt = subject.restore(Payload { head, body: Body::Stream(stream) }, &facts, Some(&instance)).await;
-        Ok(Restore { surveyed: attempt.surveyed, restored: attempt.restored, intake, instance, room })
+        Ok(Restore { surveyed: attempt.surveyed, restored: attempt.restored, intake, instance, _room: room })
     }
 }
 
@@ -97,7 +98,7 @@ impl Restore {
     pub async fn census(&self, wanted: &[(&str, &str)]) -> Census {
         let newest = wanted.iter().map(|(group, field)| ((*group).to_owned(), (*field).to_owned())).collect();
         let restored = self.restored.as_ref().expect("restored");
-        let wanted = Wanted { newest, ..Wanted::default() };
+        let wanted = Wanted { newest };
         subject(MongodbSpec::default()).census(restored, Some(&self.instance), &wanted).await.expect("a census")
     }
 

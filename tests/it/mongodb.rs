@@ -275,7 +275,7 @@ fn bytes_in_rooms(scratch: &std::path::Path) -> (u64, usize) {
     (bytes, rooms.len())
 }
 
-/// What FerretDB 2.7 (it says it is 7.0) and mongorestore 100.10 cannot prove: a `$` in a name, time series, an archive whose version document
+/// What `FerretDB` 2.7 (it says it is 7.0) and mongorestore 100.10 cannot prove: a `$` in a name, time series, an archive whose version document
 /// is not the one that mongorestore wants, and an archive of server 8, whose bytes nobody reads once no server fits. All end as errors, none
 /// as passed. The test fails when one is missing here, and when one that stands here is judged right.
 #[cfg(feature = "demo")]
