@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a census was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct Census {
     pub groups: Vec<Group>,
     /// What else is there, by kind (`indexes`, `sequences`, `extensions` ...), in the order of the kinds.
     pub inventory: Vec<Inventory>,
+    /// The parent of each partition by its full name, where the artifact tells it: the members of a whole tree may stand at its root.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partitions: BTreeMap<String, String>,
 }
 
 /// One counted group: a table, a collection, a record type.
@@ -94,6 +97,20 @@ pub fn compare(left: &Census, right: &Census) -> Vec<Difference> {
     differ.map(|(name, (left, right))| Difference { name: name.to_owned(), left, right }).collect()
 }
 
+impl Inventory {
+    /// The names, to be compared with others.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.members.iter().map(String::as_str).collect()
+    }
+
+    /// Whether every member that was counted has its name here.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.members.len() as u64 == self.count
+    }
+}
+
 impl Census {
     /// The same census, every name beginning with that of its database.
     #[must_use]
@@ -101,12 +118,15 @@ impl Census {
         let names = self.groups.iter_mut().map(|group| &mut group.name);
         let members = self.inventory.iter_mut().flat_map(|kind| &mut kind.members);
         names.chain(members).for_each(|name| *name = format!("{database}.{name}"));
+        let full = |name: String| format!("{database}.{name}");
+        self.partitions = self.partitions.into_iter().map(|(child, parent)| (full(child), full(parent))).collect();
         self
     }
 
     /// Takes in another census of the same vantage; the order of the names is kept.
     pub fn join(&mut self, other: Self) {
         self.groups.extend(other.groups);
+        self.partitions.extend(other.partitions);
         self.groups.sort_by(|a, b| a.name.cmp(&b.name));
         for more in other.inventory {
             match self.inventory.iter_mut().find(|kind| kind.kind == more.kind) {
@@ -144,7 +164,19 @@ impl Census {
             return Some(self.total());
         }
         let group = self.group(of).map(|g| g.count);
-        group.or_else(|| self.inventory.iter().find(|i| i.kind == of).map(|i| i.count))
+        group.or_else(|| self.kind(of).map(|kind| kind.count))
+    }
+
+    /// What is there of one kind.
+    #[must_use]
+    pub fn kind(&self, kind: &str) -> Option<&Inventory> {
+        self.inventory.iter().find(|inventory| inventory.kind == kind)
+    }
+
+    /// Whether a kind of the inventory names this member.
+    #[must_use]
+    pub fn has_member(&self, kind: &str, name: &str) -> bool {
+        self.kind(kind).is_some_and(|kind| kind.members.iter().any(|member| member == name))
     }
 
     /// Every name that [`Census::count_of`] knows, for "did you mean".
@@ -178,6 +210,7 @@ mod tests {
             counted_in: "rows".into(),
             groups: vec![group("public.messages", 40), group("public.users", 2)],
             inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()] }],
+            partitions: BTreeMap::new(),
         }
     }
 

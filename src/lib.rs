@@ -11,6 +11,7 @@ pub mod context;
 pub mod demo;
 pub mod error;
 pub mod exit;
+pub mod history;
 pub mod mongoarchive;
 pub mod open;
 pub mod pgdump;

@@ -3,13 +3,17 @@
 pub mod age;
 pub mod cadence;
 pub mod count;
+pub mod drift;
 pub mod expect;
 pub mod fresh;
 pub mod indexes;
+pub mod integrity;
+pub mod matches;
 pub mod objectives;
 pub mod query;
 pub mod restored;
 pub mod retention;
+pub mod schema;
 pub mod size;
 pub mod sql;
 pub mod validate;
@@ -129,7 +133,7 @@ pub fn did_you_mean<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> St
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::census::{Census, Group, Vantage};
 
     #[test]
@@ -150,6 +154,7 @@ mod tests {
             counted_in: "rows".into(),
             groups: tables.iter().map(group).collect(),
             inventory: Vec::new(),
+            partitions: std::collections::BTreeMap::new(),
         }
     }
 }

@@ -52,6 +52,7 @@ mod tests {
 
     fn check() -> SqlCheck {
         SqlCheck {
+            database: None,
             name: "orders below zero".into(),
             query: "select 1".into(),
             expect: "= 0".parse().expect("expect"),

@@ -4,6 +4,7 @@ pub mod completions;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
+pub mod history;
 pub mod list;
 mod log;
 pub mod run;
@@ -62,6 +63,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Show the newest artifact of each scenario; nothing is fetched
     List(list::ListArgs),
+    /// Show the last runs of each scenario
+    History(history::HistoryArgs),
     /// Check scenario files and assay.yaml; everything wrong is shown at once
     Validate(validate::ValidateArgs),
     /// Check what this machine and the stores have: servers, tools, scratch, credentials
@@ -82,6 +85,7 @@ pub async fn dispatch(cli: Cli, cx: &Context) -> Exit {
     match cli.command {
         Command::Run(args) => run::run(args, &global, cx).await,
         Command::List(args) => list::list(args, &global, cx).await,
+        Command::History(args) => history::history(&args, &global, cx),
         Command::Validate(args) => validate::validate(args, &global, cx),
         Command::Doctor(args) => doctor::doctor(args, &global, cx).await,
         #[cfg(feature = "demo")]

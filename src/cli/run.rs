@@ -4,12 +4,14 @@ use super::selection::{SelectionArgs, selected};
 use super::{Global, session};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::scenario::CheckKind;
 use crate::scenario::load::Loaded;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
 /// Options of `assay run`.
+#[expect(clippy::struct_excessive_bools, reason = "they are the switches that people type")]
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = "Examples:\n  \
     assay run                            every scenario of scenarios/\n  \
@@ -17,7 +19,8 @@ use std::path::PathBuf;
     assay run database                   by tag\n  \
     assay run scenarios/portfolio        those of a folder\n  \
     assay run codetalk --at 2026-11-01   the newest backup of that moment\n  \
-    assay run codetalk --keep            and leave the restored database running, to look at it")]
+    assay run codetalk --keep            and leave the restored database running, to look at it\n  \
+    assay run codetalk --write-reference   write the reference file of its `schema` check")]
 pub struct RunArgs {
     /// Which scenarios
     #[command(flatten)]
@@ -31,6 +34,9 @@ pub struct RunArgs {
     /// Leave the restored instances running, and say how to connect and how to remove them
     #[arg(long)]
     pub keep: bool,
+    /// Write the references of the `schema` checks from what is restored now; says what changes in them
+    #[arg(long)]
+    pub write_reference: bool,
     /// Start no further scenario after the first that is not passed
     #[arg(long)]
     pub fail_fast: bool,
@@ -82,9 +88,23 @@ fn of_artifact(mut loaded: Loaded, args: &RunArgs, cx: &Context) -> Result<Loade
     Err(Exit::Usage)
 }
 
+/// Writing references is for scenarios that have one.
+fn with_reference(mut loaded: Loaded, args: &RunArgs, cx: &Context) -> Result<Loaded, Exit> {
+    if args.write_reference {
+        loaded.scenarios.retain(|scenario| scenario.checks.iter().any(|check| matches!(check.kind, CheckKind::Schema(_))));
+        if loaded.scenarios.is_empty() {
+            let help = "Add one to the scenario: `- schema: { reference: NAME.schema }`.";
+            cx.complain(&format!("error: none of the selected scenarios has a check `schema`\n  = help: {help}"));
+            return Err(Exit::Usage);
+        }
+    }
+    Ok(loaded)
+}
+
 /// Runs what the command line selects.
 pub async fn run(args: RunArgs, global: &Global, cx: &Context) -> Exit {
-    let loaded = match selected(&args.selection, global, cx).and_then(|loaded| of_artifact(loaded, &args, cx)) {
+    let chosen = selected(&args.selection, global, cx).and_then(|loaded| of_artifact(loaded, &args, cx));
+    let loaded = match chosen.and_then(|loaded| with_reference(loaded, &args, cx)) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };

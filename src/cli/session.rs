@@ -6,6 +6,7 @@ use super::say::print_as_it_is;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::history::History;
 use crate::report::console::{Live, Style, Verbosity, summary};
 use crate::report::evidence::{Evidence, FORMAT, RunRecord, ScenarioRecord, Signal, Summary, exit};
 use crate::report::write::{ReportDir, run_id};
@@ -18,6 +19,7 @@ use crate::scenario::Settings;
 use crate::scenario::load::Loaded;
 use crate::store::select::Want;
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -33,11 +35,13 @@ pub async fn prove_and_report(loaded: Loaded, args: &RunArgs, global: &Global, c
     let mut evidence = blank_evidence()?;
     let out = args.out.as_ref().map_or_else(|| settings.reports.clone(), |out| cx.cwd.join(out));
     let mut reports = Reports { dir: ReportDir::create(&out, &evidence.run.id)?, undelivered: None };
+    let mut keeper = Keeper::new(&settings, args);
     let (events, happened) = unbounded_channel();
     let live = show_live(happened, args, global, cx);
     let context = run_context(&settings, args, cx, stop, &evidence.run, events);
     let policy = Policy { jobs: args.jobs.into(), fail_fast: args.fail_fast };
     let mut tell = |records: &[ScenarioRecord], complete| {
+        keeper.keep(&mut evidence.run, records, complete, cx);
         update(&mut evidence, records, complete, args.deny_warnings, signals.first());
         reports.write(&evidence);
     };
@@ -81,9 +85,11 @@ fn run_context(
         runtime,
         scratch,
         scratch_max: settings.scratch_max,
+        history: History::new(&settings.history),
         secrets: cx.secrets.clone(),
         want,
         keep: args.keep,
+        write_reference: args.write_reference,
         stop,
         now: run.started,
         events,
@@ -145,6 +151,36 @@ impl Reports {
     }
 }
 
+/// Keeps each scenario's record in the history, once.
+struct Keeper {
+    history: History,
+    /// Whether the artifacts were asked for.
+    asked: bool,
+    kept: HashSet<String>,
+}
+
+impl Keeper {
+    fn new(settings: &Settings, args: &RunArgs) -> Self {
+        let asked = args.artifact.is_some() || args.at.is_some();
+        Self { history: History::new(&settings.history), asked, kept: HashSet::new() }
+    }
+
+    /// Keeps what has become final: every scenario that ran, and in the end those that did not. A history that cannot be written stops
+    /// no run.
+    fn keep(&mut self, run: &mut RunRecord, records: &[ScenarioRecord], complete: bool, cx: &Context) {
+        let is_final = |record: &&ScenarioRecord| complete || !record.phases.is_empty();
+        for record in records.iter().filter(is_final) {
+            if !self.kept.insert(record.name.clone()) {
+                continue;
+            }
+            if let Err(error) = self.history.keep(run, self.asked, record) {
+                cx.explain(&error);
+                run.undelivered.push(cx.secrets.redact(&error.message));
+            }
+        }
+    }
+}
+
 /// Prints what stdout is asked for. A report that could not be delivered is never silent and never green.
 fn show(evidence: &Evidence, reports: &Reports, args: &RunArgs, global: &Global, cx: &Context) -> Exit {
     let printed = match args.format {
@@ -155,13 +191,15 @@ fn show(evidence: &Evidence, reports: &Reports, args: &RunArgs, global: &Global,
         }
     };
     let exit = exit(&evidence.summary, args.deny_warnings, evidence.run.stopped_by).or(printed);
-    match &reports.undelivered {
-        Some(error) => {
-            cx.explain(error);
-            exit.or(Exit::Unverified)
-        }
-        None => exit,
+    if let Some(error) = &reports.undelivered {
+        cx.explain(error);
     }
+    exit.or(undelivered(&evidence.run, reports.undelivered.is_some()))
+}
+
+/// What could not be delivered is never green.
+fn undelivered(run: &RunRecord, report: bool) -> Exit {
+    if report || !run.undelivered.is_empty() { Exit::Unverified } else { Exit::Passed }
 }
 
 fn blank_evidence() -> Result<Evidence> {
@@ -174,6 +212,7 @@ fn blank_evidence() -> Result<Evidence> {
         written: started,
         complete: false,
         stopped_by: None,
+        undelivered: Vec::new(),
         assay: env!("CARGO_PKG_VERSION").to_owned(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
@@ -187,5 +226,6 @@ fn update(evidence: &mut Evidence, records: &[ScenarioRecord], complete: bool, d
     evidence.run.stopped_by = stopped_by;
     evidence.scenarios = records.to_vec();
     evidence.summary = Summary::of(records);
-    evidence.summary.exit_code = exit(&evidence.summary, deny_warnings, stopped_by).code();
+    let exit = exit(&evidence.summary, deny_warnings, stopped_by).or(undelivered(&evidence.run, false));
+    evidence.summary.exit_code = exit.code();
 }

@@ -31,6 +31,7 @@ impl Survey {
                 named("validators", &|n| n.options.contains("validator")),
                 named("views", &|n| matches!(n.kind, Kind::View { .. })),
             ],
+            partitions: std::collections::BTreeMap::new(),
         }
     }
 }

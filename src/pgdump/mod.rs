@@ -8,7 +8,7 @@ mod archive;
 pub mod script;
 pub mod sql;
 
-pub use archive::{Compression, Contents, DataMark, Entry, Format, Header, Section, contents};
+pub use archive::{Compression, Contents, DataMark, Entry, Format, Header, Section, contents, header};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -74,14 +74,16 @@ pub enum Cause {
     Changed,
     /// Something stands behind the end.
     Behind,
-    /// It is whole, but not what its format promises: written by something else, or by a newer version.
+    /// It is not what its format promises: written by something else.
     Unknown,
+    /// It is of a version that is not known here: nothing speaks against it, and nothing for it.
+    Newer,
 }
 
 /// What no look at a dump's bytes can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Blind {
-    /// A changed byte in rows that are stored without compression: they have no checksum.
+    /// A changed byte in rows that have no checksum: those stored as they are, and those in LZ4 and Zstandard as `pg_dump` writes them.
     ChangedRow,
     /// A changed byte in the definitions of an archive: its table of contents has no checksum.
     ChangedDefinition,

@@ -43,6 +43,9 @@ pub struct RunRecord {
     /// The signal that stopped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<Signal>,
+    /// What could not be delivered: a history that cannot be written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undelivered: Vec<String>,
     /// The version of assay.
     pub assay: String,
     /// The machine's name.

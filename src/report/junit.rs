@@ -24,8 +24,9 @@ use std::collections::HashSet;
 pub fn render(evidence: &Evidence) -> Result<String> {
     let mut names = Names::default();
     let mut suites: Vec<_> = evidence.scenarios.iter().map(|s| scenario_suite(s, &evidence.run, &mut names)).collect();
-    if let Some(case) = unfinished(evidence) {
-        suites.push(suite("assay", &[case], &evidence.run, &mut names));
+    let of_the_run: Vec<_> = unfinished(evidence).into_iter().chain(undelivered(&evidence.run)).collect();
+    if !of_the_run.is_empty() {
+        suites.push(suite("assay", &of_the_run, &evidence.run, &mut names));
     }
     let skipped: Vec<usize> = suites.iter().map(TestSuite::skipped).collect();
     let mut report = Report::new();
@@ -152,6 +153,13 @@ fn unfinished(evidence: &Evidence) -> Option<Case> {
         (None, true) => return None,
     };
     Some(Case { kind: "run", name: "run".into(), status: Status::Error, text: message.clone(), message, seconds: 0.0 })
+}
+
+/// A case for what could not be delivered.
+fn undelivered(run: &RunRecord) -> Option<Case> {
+    let message = run.undelivered.first()?.clone();
+    let text = run.undelivered.join("\n");
+    Some(Case { kind: "run", name: "delivery".into(), status: Status::Error, text, message, seconds: 0.0 })
 }
 
 fn test_case(case: &Case, stem: &str, names: &mut Names) -> TestCase {

@@ -20,6 +20,7 @@ pub fn evidence() -> Evidence {
         written: at("2026-11-21T06:30:07Z"),
         complete: true,
         stopped_by: None,
+        undelivered: Vec::new(),
         assay: "0.1.0".into(),
         host: "runner-1".into(),
     };
@@ -98,6 +99,7 @@ fn census() -> Census {
         counted_in: "rows".into(),
         groups: vec![group("public.messages", 33_310, vec![newest]), group("public.users", 1257, Vec::new())],
         inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()] }],
+        partitions: std::collections::BTreeMap::new(),
     }
 }
 

@@ -6,8 +6,11 @@ pub mod one;
 pub mod progress;
 pub mod record;
 pub mod redact;
+pub mod reference;
+pub mod sides;
 pub mod signals;
 
+use crate::history::History;
 use crate::runtime::local::{LocalRuntime, Scratch};
 use crate::secret::Secrets;
 use crate::store::select::Want;
@@ -27,12 +30,16 @@ pub struct RunContext {
     pub scratch: Scratch,
     /// The most bytes that an opened artifact may take there.
     pub scratch_max: Option<u64>,
+    /// What is known of earlier runs.
+    pub history: History,
     /// Reads secrets and redacts them.
     pub secrets: Secrets,
     /// Which artifact is asked for.
     pub want: Want,
     /// Whether restored instances are left running.
     pub keep: bool,
+    /// Whether the references of `schema` checks are written instead of compared.
+    pub write_reference: bool,
     /// Ends what is under way, through its teardown.
     pub stop: CancellationToken,
     /// The time that ages are measured from: the run's beginning.

@@ -9,13 +9,16 @@
 //! ends the way, never the run; teardown always runs, and its failure is a finding.
 
 use super::record::{Recorder, Stopped};
-use super::{Phase, RunContext};
-use crate::census::Census;
+use super::sides::{Right, Sides};
+use super::{Phase, RunContext, reference};
+use crate::census::{Census, Vantage};
+use crate::check::schema::SchemaCheck;
 use crate::check::{self, Outcome, Status, objectives};
 use crate::error::Error;
 use crate::open::arrive::{self, Arriving, Order, Taken, arrive};
 use crate::open::unpack::unpack;
 use crate::report::evidence::{ArtifactRecord, InstanceRecord, KeptRecord, PayloadRecord, ScenarioRecord};
+use crate::run::event::Event;
 use crate::run::progress::Progress;
 use crate::runtime::local::{Instance, Room};
 use crate::scenario::{Check, CheckKind, Scenario};
@@ -217,9 +220,12 @@ impl Way<'_> {
 
     /// Counts what came back.
     async fn measure(&self, restored: &Restored, instance: Option<&Instance>, record: &mut Recorder) -> Result<Census, Stopped> {
-        let wanted = Wanted { newest: self.scenario.checks.iter().filter_map(wanted_time).collect() };
+        let wanted = Wanted { newest: self.scenario.checks.iter().filter_map(wanted_time).collect(), before: None };
         let census = record.step(Phase::Measure, None, async |_| self.subject.census(restored, instance, &wanted).await).await?;
         record.outcome([check::restored::judge(&census, self.scenario.allow_empty)]);
+        let artifact = record.record.censuses.iter().find(|census| census.vantage == Vantage::Artifact);
+        let matches = matches(self.scenario, artifact, &census);
+        record.outcome(matches);
         record.record.censuses.push(census.clone());
         Ok(census)
     }
@@ -234,8 +240,12 @@ impl Way<'_> {
         record: &mut Recorder,
     ) -> Result<(), Stopped> {
         let outcomes = Mutex::new(Vec::new());
+        let mut not_tested = Vec::new();
+        let right = Right { subject: self.subject.as_ref(), restored, instance, census, taken: artifact.taken };
         let checked = record
             .step(Phase::Check, None, async |_| {
+                let mut sides = Sides::take(self.scenario, self.cx, &right).await;
+                unpoisoned(&outcomes).append(&mut sides.outcomes);
                 for (name, check) in named_checks(self.scenario) {
                     let began = Instant::now();
                     let outcome = match &check.kind {
@@ -245,18 +255,45 @@ impl Way<'_> {
                         CheckKind::Query(query) => check::query::judge(query, self.subject.find(restored, instance, query).await),
                         CheckKind::Validate => check::validate::judge(self.subject.validate(restored, instance).await),
                         CheckKind::Indexes(indexes) => check::indexes::judge(indexes, census),
+                        CheckKind::Integrity(aspect) => {
+                            let examined = self.subject.examine(restored, instance, aspect).await;
+                            not_tested.extend(examined.iter().flat_map(|examined| examined.not_tested.iter().cloned()));
+                            check::integrity::judge(aspect, &examined)
+                        }
+                        CheckKind::Schema(schema) => self.schema(schema, restored, instance).await,
+                        CheckKind::Drift(drift) => sides.judge(drift, &right),
+                        // Evaluated already, asked for or not.
+                        CheckKind::Matches(_) => continue,
                     };
                     let seconds = Some(began.elapsed().as_secs_f64());
                     unpoisoned(&outcomes).push(Outcome { check: name, seconds, ..outcome });
                 }
-                Ok(())
+                Ok(sides.into_censuses())
             })
             .await;
         record.outcome(std::mem::take(&mut *unpoisoned(&outcomes)));
-        if checked.is_ok() && record.record.depth == Depth::Restored {
-            record.record.depth = Depth::Checked;
+        record.record.not_tested.extend(not_tested);
+        let compared = checked?;
+        if record.record.depth == Depth::Restored {
+            record.record.depth = if compared.is_empty() { Depth::Checked } else { Depth::Compared };
         }
-        checked
+        record.record.censuses.extend(compared);
+        Ok(())
+    }
+
+    /// Compares the restored shape with its reference, or writes it there.
+    async fn schema(&self, check: &SchemaCheck, restored: &Restored, instance: Option<&Instance>) -> Outcome {
+        let whole = restored.outcomes.iter().all(|o| matches!(o.status, Status::Pass | Status::Warn));
+        let shape = self.subject.shape(restored, instance).await;
+        let (outcome, notes) = match shape {
+            Ok(shape) if self.cx.write_reference => reference::write(check, &shape, whole),
+            Ok(shape) => (reference::judge(check, &shape), Vec::new()),
+            Err(error) => (Outcome::from_error(check::schema::NAME, error), Vec::new()),
+        };
+        for text in notes {
+            let _ = self.cx.events.send(Event::Note { text: format!("{}: {text}", self.scenario.name) });
+        }
+        outcome
     }
 
     /// Removes what was made, or keeps it when that was asked for and nobody interrupted.
@@ -302,6 +339,23 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether what came back is what the artifact holds. Where the artifact's bytes cannot tell, that is in "not tested"; a scenario that
+/// asks for it all the same is not proven.
+fn matches(scenario: &Scenario, artifact: Option<&Census>, restored: &Census) -> Vec<Outcome> {
+    let asked = scenario.checks.iter().find_map(|check| match &check.kind {
+        CheckKind::Matches(matches) => Some(matches),
+        _ => None,
+    });
+    match (artifact, asked) {
+        (Some(artifact), asked) => {
+            let check = asked.cloned().unwrap_or_default();
+            vec![check::matches::rows(&check, artifact, restored), check::matches::objects(artifact, restored)]
+        }
+        (None, Some(_)) => vec![check::matches::not_compared()],
+        (None, None) => Vec::new(),
+    }
+}
+
 /// An older artifact that was asked for says nothing of what a disaster now would lose.
 fn judges_rpo(want: &Want) -> bool {
     *want == Want::Newest
@@ -310,7 +364,15 @@ fn judges_rpo(want: &Want) -> bool {
 fn wanted_time(check: &Check) -> Option<(String, String)> {
     match &check.kind {
         CheckKind::Fresh(fresh) => Some((fresh.group.clone(), fresh.field.clone())),
-        _ => None,
+        CheckKind::Count(_)
+        | CheckKind::Sql(_)
+        | CheckKind::Query(_)
+        | CheckKind::Validate
+        | CheckKind::Indexes(_)
+        | CheckKind::Integrity(_)
+        | CheckKind::Schema(_)
+        | CheckKind::Matches(_)
+        | CheckKind::Drift(_) => None,
     }
 }
 
@@ -324,6 +386,10 @@ fn named_checks(scenario: &Scenario) -> Vec<(String, &Check)> {
         CheckKind::Query(query) => check::query::name(query),
         CheckKind::Validate => check::validate::NAME.to_owned(),
         CheckKind::Indexes(indexes) => check::indexes::name(indexes),
+        CheckKind::Integrity(aspect) => check::integrity::name(aspect),
+        CheckKind::Schema(_) => check::schema::NAME.to_owned(),
+        CheckKind::Matches(_) => check::matches::ROWS.to_owned(),
+        CheckKind::Drift(drift) => check::drift::name(drift),
     };
     let unique = |check| {
         let name = name(check);

@@ -82,6 +82,10 @@ impl de::Error for Failure {
         let (message, hint) = split_advice(&message.to_string());
         Self::new(message, hint)
     }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(format!("unknown key `{field}`"), Some(known_hint(field, expected)))
+    }
 }
 
 /// "Did you mean" and what is known.

@@ -1,6 +1,7 @@
 //! Scenarios: what a person typed ([`spec`]), what it means ([`Scenario`], made by [`resolve`]), and everything that can be
 //! said against it ([`diagnostic`]). After [`load`] nothing invalid exists any more.
 
+pub mod compare;
 pub mod de;
 pub mod diagnostic;
 pub mod failure;
@@ -16,7 +17,11 @@ pub mod spec;
 pub mod yaml;
 pub mod yaml_error;
 
+pub use compare::{Against, Counts, DriftCheck, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished};
+
 use crate::check::expect::Expect;
+use crate::check::integrity::IntegrityCheck;
+use crate::check::schema::SchemaCheck;
 use crate::open::Layer;
 use crate::secret::SecretRef;
 use crate::store::pattern::KeyPattern;
@@ -49,6 +54,8 @@ pub struct Scenario {
     pub objectives: Objectives,
     /// What must hold of the restored data.
     pub checks: Vec<Check>,
+    /// The live system that the backup is of.
+    pub live: Option<LiveSpec>,
     /// A store without a single restored row is fine: "restore mechanics verified".
     pub allow_empty: bool,
     /// The time limit for the whole scenario.
@@ -84,12 +91,19 @@ pub struct ArtifactRule {
 }
 
 /// Two thresholds, each optional: worse than `warn` warns, worse than `fail` fails.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits<T> {
     /// Worse than this: a warning.
     pub warn: Option<T>,
     /// Worse than this: a failure.
     pub fail: Option<T>,
+}
+
+/// No limits.
+impl<T> Default for Limits<T> {
+    fn default() -> Self {
+        Self { warn: None, fail: None }
+    }
 }
 
 /// What is asked of the artifact's size.
@@ -134,6 +148,14 @@ pub enum CheckKind {
     Validate,
     /// `indexes: { of, names }`.
     Indexes(IndexesCheck),
+    /// One aspect of `integrity: { amcheck, foreign_keys, only, skip, timeout }`.
+    Integrity(IntegrityCheck),
+    /// `schema: { reference, on_change }`.
+    Schema(SchemaCheck),
+    /// `matches: artifact`; evaluated unasked, this says what to leave out.
+    Matches(MatchesCheck),
+    /// `drift: { against, of, drop, growth, change }`.
+    Drift(DriftCheck),
 }
 
 /// How many of something there must be.
@@ -163,6 +185,8 @@ pub struct FreshCheck {
 pub struct SqlCheck {
     /// Its name in the reports; the query itself when there is none.
     pub name: String,
+    /// The database that is asked, where there are several; the first when absent.
+    pub database: Option<String>,
     /// The query: read only, one value.
     pub query: String,
     /// What the value must be.
@@ -281,6 +305,17 @@ pub struct Settings {
     pub scratch_max: Option<u64>,
     /// Where the reports of each run go.
     pub reports: PathBuf,
+    /// Where what is known of earlier runs is kept.
+    pub history: HistorySettings,
+}
+
+/// Where and for how long earlier runs are remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The most runs that are kept of one scenario.
+    pub keep: usize,
 }
 
 /// How instances are started and what they may use.

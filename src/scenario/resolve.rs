@@ -3,9 +3,11 @@
 
 mod checks;
 mod collect;
+mod compare;
 mod mongodb;
 mod open;
 mod settings;
+mod shape;
 
 pub use settings::{ResolvedSettings, Stores, default_scratch, settings};
 
@@ -80,7 +82,14 @@ fn document(
     let subject = one_subject(vec![mongodb, postgres], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
-    let checks = checks::checks(spec.checks, subject.as_ref().map(|(subject, _)| subject), around.source, collect);
+    let live = compare::live(spec.live, root, around.folder, collect);
+    let beside = checks::Around {
+        source: around.source,
+        folder: around.folder,
+        live: live.is_there(),
+        subject: subject.as_ref().map(|(subject, _)| subject),
+    };
+    let checks = checks::checks(spec.checks, &beside, collect);
     let timeout = collect.duration(spec.timeout, "timeout").unwrap_or(around.timeout);
     let (subject, allow_empty) = subject?;
     Some(Scenario {
@@ -94,6 +103,7 @@ fn document(
         subject,
         objectives,
         checks,
+        live: live.value(),
         allow_empty,
         timeout,
     })
@@ -223,6 +233,7 @@ fn postgres(section: PostgresSection, collect: &mut Collector) -> (SubjectSpec, 
         version: number(section.version),
         jobs: number(section.jobs).and_then(|jobs| usize::try_from(jobs).ok()),
         without_extensions: without.filter_map(|section| without_extension(section, collect)).collect(),
+        skip_survey: !section.survey.value().unwrap_or(true),
     };
     (SubjectSpec::Postgres(spec), section.allow_empty.value().unwrap_or_default())
 }

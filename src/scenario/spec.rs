@@ -3,14 +3,19 @@
 //! The doc comments are the format's reference: they become the descriptions of the JSON Schema. Nothing is checked here but
 //! types; what it means is for [`resolve`](super::resolve) to say. A new subject is one more field of [`ScenarioSpec`].
 
+mod compare;
 mod mongodb;
 mod settings;
 mod values;
 
+pub use compare::{
+    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LivePostgresSection, LiveSection, MatchesSection, MatchesSpec,
+    ToleranceSection, VanishedSpec,
+};
 pub use mongodb::{IndexesSection, MongodbSection, QuerySection, ReadConcernSpec, ValidateSpec};
 pub use settings::{
-    CredentialsSpec, LocalMongodbSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section,
-    ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
+    CredentialsSpec, HistorySpec, LocalMongodbSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec,
+    S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
 };
 pub use values::{AutoOr, OneOrMany, SecretSpec};
 
@@ -45,6 +50,8 @@ pub struct ScenarioSpec {
     pub objectives: Field<ObjectivesSection>,
     /// What must hold of the restored data, besides what is always checked.
     pub checks: Field<Vec<Field<CheckSpec>>>,
+    /// The live system that the backup is of, for `drift: { against: live }`.
+    pub live: Field<LiveSection>,
     /// The longest that the whole scenario may take; `timeouts.scenario` of assay.yaml when left out.
     pub timeout: Field<Span>,
 }
@@ -186,6 +193,10 @@ pub struct PostgresSection {
     pub allow_empty: Field<bool>,
     /// The extensions to go on without where the server does not have them. What needs one is left out with it.
     pub without_extensions: Field<Vec<Field<WithoutExtensionSection>>>,
+    /// Whether an archive's own bytes are looked through beside the restore: every block checked, the rows of every table counted.
+    /// Without it nothing tells whether all rows came back. Scripts are always looked through.
+    #[schemars(extend("default" = true))]
+    pub survey: Field<bool>,
 }
 
 /// An extension to go on without.
@@ -214,6 +225,7 @@ pub struct ObjectivesSection {
 /// One check on the restored data.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", rename = "Check")]
+#[expect(clippy::large_enum_variant, reason = "there are as many as checks: a handful")]
 pub enum CheckSpec {
     /// How many of something there must be.
     Count(CountSection),
@@ -227,6 +239,14 @@ pub enum CheckSpec {
     Validate(ValidateSpec),
     /// Indexes that must have come back, for `MongoDB`.
     Indexes(IndexesSection),
+    /// Whether a restored `PostgreSQL` database is whole inside.
+    Integrity(IntegritySection),
+    /// Whether a restored `PostgreSQL` database has the shape of a reviewed reference.
+    Schema(SchemaSection),
+    /// What came back must be what the artifact holds: `artifact`. It is always checked; write it to leave tables out.
+    Matches(MatchesSpec),
+    /// How far what came back may be from the last good run, or from the live system.
+    Drift(DriftSection),
 }
 
 /// How many of something there must be: `min`, `max` or both.
@@ -265,6 +285,8 @@ pub struct FreshSection {
 pub struct SqlSection {
     /// What the check is called in reports; the query itself when left out.
     pub name: Field<String>,
+    /// The database that is asked, where the backup holds several; the first when left out.
+    pub database: Field<String>,
     /// The query. The first column of its first row is the answer.
     #[schemars(length(min = 1))]
     pub query: Field<String>,
@@ -274,4 +296,61 @@ pub struct SqlSection {
     /// The longest that the query may take.
     #[schemars(extend("default" = "60s"))]
     pub timeout: Field<Span>,
+}
+
+/// Whether a restored `PostgreSQL` database is whole inside: indexes, constraints, foreign keys, sequences, triggers, row security,
+/// collations and, by the extension `amcheck`, its pages. `{}` looks at everything.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Integrity")]
+pub struct IntegritySection {
+    /// How much of the extension `amcheck` is run: `auto` (pages, and every row in every index), `full` (also values stored out of line
+    /// and the levels of each index) or `off`.
+    #[schemars(extend("default" = "auto"))]
+    pub amcheck: Field<AmcheckSpec>,
+    /// Whether the rows of every foreign key are looked up in the table that it points to.
+    #[schemars(extend("default" = true))]
+    pub foreign_keys: Field<bool>,
+    /// Look only at things whose full name one of these globs matches, such as `shop.*`. A constraint or a trigger is
+    /// `schema.table.name`, an index `schema.name`, a sequence is named by its column.
+    pub only: Field<Vec<Field<String>>>,
+    /// Leave out things whose full name one of these globs matches.
+    pub skip: Field<Vec<Field<String>>>,
+    /// The longest that one of the parts (`amcheck`, foreign keys ...) may take; the scenario's own limit when left out.
+    pub timeout: Field<Span>,
+}
+
+/// How much of the extension `amcheck` is run.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename = "Amcheck")]
+pub enum AmcheckSpec {
+    /// Pages, and that every row is in every index.
+    Auto,
+    /// Nothing.
+    Off,
+    /// Also values stored out of line and the levels of each index.
+    Full,
+}
+
+/// Whether a restored `PostgreSQL` database has the shape of a reviewed reference: tables, columns, types, constraints, indexes,
+/// views, functions and the like. `assay run NAME --write-reference` writes the file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "SchemaCheck")]
+#[schemars(extend("required" = ["reference"]))]
+pub struct SchemaSection {
+    /// The reference file. A relative path starts at the folder of the scenario's file.
+    #[schemars(length(min = 1))]
+    pub reference: Field<String>,
+    /// What a difference is: `fail` or `warn`.
+    #[schemars(extend("default" = "fail"))]
+    pub on_change: Field<OnChangeSpec>,
+}
+
+/// What a difference is.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename = "OnChange")]
+pub enum OnChangeSpec {
+    /// A failure.
+    Fail,
+    /// A warning.
+    Warn,
 }

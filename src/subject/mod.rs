@@ -6,12 +6,16 @@ pub mod postgres;
 
 use crate::census::Census;
 use crate::check::Outcome;
+use crate::check::integrity::{Examined, IntegrityCheck};
+use crate::check::schema::Shape;
 use crate::error::{Error, Result};
 use crate::open::arrive::Stream;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
-use crate::scenario::{QueryCheck, SqlCheck, SubjectSpec};
+use crate::scenario::{LiveSpec, QueryCheck, SqlCheck, SubjectSpec};
+use crate::secret::Secrets;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -101,6 +105,8 @@ pub struct Surveyed {
 pub struct Restored {
     /// The databases (or the like) inside the instance.
     pub databases: Vec<String>,
+    /// Whether every name begins with that of its database, because the artifact may hold several.
+    pub prefixed: bool,
     /// What the restore itself showed: errors, warnings, classified.
     pub outcomes: Vec<Outcome>,
     /// The tools that were used.
@@ -147,6 +153,17 @@ pub struct Validated {
 pub struct Wanted {
     /// Group and time field, for `fresh`.
     pub newest: Vec<(String, String)>,
+    /// Only some groups, and of these only some members; everything when absent.
+    pub before: Option<Before>,
+}
+
+/// A census of what was there before a time, to compare with a system that has gone on since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// Members with a later time do not count, nor do those without a time.
+    pub time: Timestamp,
+    /// The groups that are counted, each with its time field.
+    pub fields: Vec<(String, String)>,
 }
 
 impl Wanted {
@@ -154,8 +171,11 @@ impl Wanted {
     #[must_use]
     pub fn within(&self, database: &str) -> Self {
         let inside = |group: &str| group.strip_prefix(database)?.strip_prefix('.').map(str::to_owned);
-        let newest = self.newest.iter().filter_map(|(group, field)| Some((inside(group)?, field.clone()))).collect();
-        Self { newest }
+        let within = |pairs: &[(String, String)]| -> Vec<(String, String)> {
+            pairs.iter().filter_map(|(group, field)| Some((inside(group)?, field.clone()))).collect()
+        };
+        let before = self.before.as_ref().map(|before| Before { fields: within(&before.fields), ..before.clone() });
+        Self { newest: within(&self.newest), before }
     }
 }
 
@@ -224,11 +244,32 @@ pub trait Subject: Send + Sync {
         Err(Error::scenario(format!("{} has no `validate`", self.kind())))
     }
 
+    /// Looks at one aspect of a restored database's inside.
+    ///
+    /// # Errors
+    /// Scenario: this subject has no such aspects. Harness: it could not be looked at, or took too long.
+    async fn examine(&self, _restored: &Restored, _instance: Option<&Instance>, _check: &IntegrityCheck) -> Result<Examined> {
+        Err(unknown_to(self.kind(), "integrity"))
+    }
+
+    /// Reads the shape of a restored database, for [`schema`](crate::check::schema).
+    ///
+    /// # Errors
+    /// Scenario: this subject has no shape. Harness: the server does not answer.
+    async fn shape(&self, _restored: &Restored, _instance: Option<&Instance>) -> Result<Shape> {
+        Err(unknown_to(self.kind(), "schema"))
+    }
+
     /// What this proof leaves open, for the report.
     fn not_tested(&self, facts: &Facts) -> Vec<String>;
 
     /// How a person connects to a kept instance.
     fn connect_hint(&self, restored: &Restored, instance: &Instance) -> String;
+}
+
+/// A check that looks into a database, asked of what is none.
+fn unknown_to(kind: &str, check: &str) -> Error {
+    Error::scenario(format!("there is no check `{check}` for `{kind}`")).hint("Leave it out of this scenario.")
 }
 
 /// The subject behind a scenario's key. One line per subject.
@@ -237,6 +278,25 @@ pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
     match spec {
         SubjectSpec::Mongodb(spec) => Arc::new(mongodb::Mongodb::new(spec.clone())),
         SubjectSpec::Postgres(spec) => Arc::new(postgres::Postgres::new(spec.clone())),
+    }
+}
+
+/// The census of a live system, which is only read. Fields with a time limit count what was there when the backup was taken. One
+/// line per kind.
+///
+/// # Errors
+/// Harness: it cannot be reached or read in time. Scenario: something that the scenario names is not there.
+pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
+    match spec {
+        LiveSpec::Postgres(live) => postgres::live::census(live, secrets, taken).await,
+    }
+}
+
+/// What of the restored side is comparable with a live census. One line per kind.
+#[must_use]
+pub fn live_limits(spec: &LiveSpec, taken: Timestamp) -> Before {
+    match spec {
+        LiveSpec::Postgres(live) => postgres::live::before(live, taken),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A place to try things in: scratch, a runtime, real servers and real dumps.
 
+use assay::check::Status;
+use assay::error::Error;
 use assay::open::arrive::{Arriving, Order, arrive};
 use assay::open::unpack::unpack;
 use assay::run::progress::Progress;
@@ -89,13 +91,28 @@ impl Lab {
         self
     }
 
+    /// The same with the programs of this folder beside those of the machine.
+    pub fn with_programs(bin: PathBuf) -> Self {
+        Self { runtime: runtime_with(vec![bin]), ..Self::new() }
+    }
+
     pub fn base(&self) -> &Path {
         self.base.path()
     }
 
     pub async fn start(&self) -> Server {
+        self.start_by(&*recipe()).await
+    }
+
+    /// A server of this major version.
+    pub async fn start_major(&self, major: u32) -> Server {
+        let subject = Postgres::new(PostgresSpec { version: Some(major), ..PostgresSpec::default() });
+        self.start_by(&*subject.recipe(&Facts::default()).expect("a server is needed")).await
+    }
+
+    async fn start_by(&self, recipe: &dyn Recipe) -> Server {
         let room = self.scratch.room("server").expect("room");
-        let instance = self.runtime.start(&*recipe(), room.path()).await.expect("a server");
+        let instance = self.runtime.start(recipe, room.path()).await.expect("a server");
         Server { instance, room }
     }
 
@@ -120,7 +137,12 @@ impl Lab {
         };
         let recipe = subject.recipe(&facts).expect("a server is needed");
         let instance = self.runtime.start(&*recipe, room.path()).await?;
-        let Attempt { restored, .. } = subject.restore(Payload { head, body }, &facts, Some(&instance)).await;
+        let Attempt { surveyed, restored } = subject.restore(Payload { head, body }, &facts, Some(&instance)).await;
+        // What the bytes alone tell comes first, as in a report.
+        if let Some(damage) = surveyed.outcomes.into_iter().find(|outcome| outcome.status == Status::Fail) {
+            let by_a_tool = restored.err().map(|error| error.evidence).unwrap_or_default();
+            return Err(Error::backup(damage.message).evidence(damage.evidence).evidence(by_a_tool));
+        }
         let restored = restored?;
         Ok(Proof { facts, restored, instance, room })
     }
@@ -135,7 +157,6 @@ pub struct Server {
 /// A restored dump.
 pub struct Proof {
     pub facts: Facts,
-
     pub restored: Restored,
     pub instance: Instance,
     pub room: Room,

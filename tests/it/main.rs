@@ -5,16 +5,25 @@
 mod cli;
 #[cfg(feature = "demo")]
 mod corpus;
+#[cfg(feature = "demo")]
+mod drift;
 mod examples;
 mod golden;
 mod hostile;
 mod junit;
 mod lab;
+mod live_tls;
+mod matches;
 mod mongo_lab;
 mod mongoarchive;
 mod mongodb;
+mod pgdump;
+mod pginventory;
 mod pgscript;
+mod pgshape;
 mod postgres;
+#[cfg(feature = "demo")]
+mod reference;
 mod require;
 mod runtime;
 #[cfg(feature = "demo")]

@@ -98,7 +98,7 @@ impl Restore {
     pub async fn census(&self, wanted: &[(&str, &str)]) -> Census {
         let newest = wanted.iter().map(|(group, field)| ((*group).to_owned(), (*field).to_owned())).collect();
         let restored = self.restored.as_ref().expect("restored");
-        let wanted = Wanted { newest };
+        let wanted = Wanted { newest, before: None };
         subject(MongodbSpec::default()).census(restored, Some(&self.instance), &wanted).await.expect("a census")
     }
 

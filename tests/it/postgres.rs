@@ -19,7 +19,7 @@ async fn shop(lab: &Lab) -> Server {
 
 async fn census(proof: &Proof, wanted: &[(&str, &str)]) -> Census {
     let newest = wanted.iter().map(|(group, field)| ((*group).to_owned(), (*field).to_owned())).collect();
-    subject().census(&proof.restored, Some(&proof.instance), &Wanted { newest }).await.expect("a census")
+    subject().census(&proof.restored, Some(&proof.instance), &Wanted { newest, before: None }).await.expect("a census")
 }
 
 fn assert_whole(census: &Census, format: &str) {
@@ -37,7 +37,7 @@ fn assert_whole(census: &Census, format: &str) {
     ];
     assert_eq!(rows, expected, "{format}");
     for (kind, count) in [
-        ("constraints", 6),
+        ("constraints", 7),
         ("extensions", 0),
         ("functions", 1),
         ("indexes", 5),
@@ -58,6 +58,22 @@ fn assert_whole(census: &Census, format: &str) {
 async fn every_format_comes_back_whole() {
     let lab = Lab::new();
     let server = shop(&lab).await;
+    // Parts in any order and at any depth, and what does not belong to them.
+    server.shell("pg_dump -Fd -j2 -f dir shop; mkdir -p a/b; echo hello >a/readme.txt; cp -r dir a/b/shop");
+    for (format, command) in [
+        ("tar", "pg_dump -Ft shop"),
+        ("directory", "tar -C dir -c ."),
+        ("directory", "tar -c $(ls dir/* | sort -r)"),
+        ("directory", "tar -c a"),
+        ("directory", "pg_dump -Fd -Z0 -f plain shop; tar -c --format=pax plain"),
+    ] {
+        let proof = lab.restore(&server.shell(command)).await.unwrap_or_else(|e| panic!("{command}: {e:?}"));
+        assert_eq!(proof.facts.format, format, "{command}");
+        assert!(proof.facts.get("dumped from").is_some_and(|from| from.starts_with(&server.instance.installation().version)));
+        assert_eq!(proof.restored.outcomes[0].status, Status::Pass, "{command}: {:?}", proof.restored.log);
+        assert_whole(&census(&proof, &[]).await, command);
+        proof.instance.stop().await.expect("a clean end");
+    }
     for (format, options) in [("custom", &["-Fc"][..]), ("custom", &["-Fc", "-Z0"]), ("plain", &[]), ("plain", &["--inserts"])] {
         let proof = lab.restore(&server.dump("shop", options).await).await.expect("restored");
         assert_eq!(proof.facts.format, format);
@@ -179,29 +195,30 @@ async fn damage_is_the_backups() {
         dump
     };
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("cut in half", gzip[..gzip.len() / 2].to_vec(), "corrupt archive"),
-        ("without its last byte", gzip[..gzip.len() - 1].to_vec(), "corrupt archive"),
+        ("cut in half", gzip[..gzip.len() / 2].to_vec(), "cut short: "),
+        ("without its last byte", gzip[..gzip.len() - 1].to_vec(), "cut short: "),
         ("cut in its header", gzip[..30].to_vec(), "the archive is cut short within its header"),
-        ("one bit in the rows", flipped(gzip.len() * 3 / 4), "corrupt archive"),
-        ("twice in one file", [gzip.clone(), gzip.clone()].concat(), "corrupt archive: something stands behind the last data"),
-        ("more behind its end", [&gzip[..], b"\n"].concat(), "corrupt archive: something stands behind the last data"),
-        ("one bit in its contents", without_mark_for_data(&gzip), "corrupt archive: entry"),
+        ("one bit in the rows", flipped(gzip.len() * 3 / 4), "damaged: the rows of "),
+        ("twice in one file", [gzip.clone(), gzip.clone()].concat(), "more than a dump: another archive stands behind the end"),
+        ("more behind its end", [&gzip[..], b"\n"].concat(), "more than a dump: something stands behind the end"),
+        ("one bit in its contents", without_mark_for_data(&gzip), "damaged: "),
         ("sent as text", crlf, "the archive's header is damaged"),
         ("empty", Vec::new(), "the payload is empty"),
         ("a web page", b"<!DOCTYPE html><p>Sign in".to_vec(), "this is no PostgreSQL dump but an HTML page"),
-        ("plain, cut in half", plain[..plain.len() / 2].to_vec(), "the dump is cut short"),
-        ("plain, without its last lines", plain[..plain.len() - 200].to_vec(), "the dump is cut short"),
-        ("plain, without its last 20 bytes", plain[..plain.len() - 20].to_vec(), "the dump is cut short"),
-        ("plain, without its last 70 bytes", plain[..plain.len() - 70].to_vec(), "the dump is cut short"),
-        ("plain, a row damaged", replaced(&plain, "\n7\tuser 7\t", "\n7 user 7\t"), "invalid data"),
-        ("plain, a statement lost", replaced(&plain, "CREATE TABLE public.users (", "("), "syntax error"),
+        ("plain, cut in half", plain[..plain.len() / 2].to_vec(), "cut short: "),
+        ("plain, without its last lines", plain[..plain.len() - 200].to_vec(), "cut short: "),
+        ("plain, without its last 20 bytes", plain[..plain.len() - 20].to_vec(), "cut short: "),
+        ("plain, without its last byte", plain[..plain.len() - 1].to_vec(), "cut short: "),
+        ("plain, a row damaged", replaced(&plain, "\n7\tuser 7\t", "\n7 user 7\t"), "damaged: "),
+        ("plain, a statement lost", replaced(&plain, "CREATE TABLE public.users (", "("), "damaged: "),
+        ("plain, a name damaged", replaced(&plain, "CREATE TABLE public.users (", "CREATE TABLE public.ufers ("), "damaged: "),
     ];
     for (what, dump, message) in cases {
         let error = blamed(&lab, what, &dump).await;
         assert_eq!(error.blame, Blame::Backup, "{what}: {error:?}");
         assert!(error.message.starts_with(message), "{what}: {error:?}");
         let by_a_tool = error.evidence.iter().any(|line| line.contains("--dbname restored"));
-        assert!(by_a_tool || !["invalid data", "syntax error"].contains(&message), "{what}: {error:?}");
+        assert!(by_a_tool || !what.starts_with("plain, a "), "{what}: {error:?}");
         assert!(!format!("{error:?}").contains("user 7"), "{what} shows a value: {error:?}");
     }
 }
@@ -263,15 +280,11 @@ async fn what_this_machine_lacks_is_not_the_backups() {
     while renamed.windows(6).any(|window| window == b"hstore") {
         renamed = replaced(&renamed, "hstore", "hstorx");
     }
-    let created = server.dump("shop", &["--create"]).await;
-    let tar = server.dump("shop", &["-Ft"]).await;
     let setting = replaced(&plain, "SET lock_timeout = 0;", "SET lock_timeout = 0;\nSET transaction_timeout = 0;");
     for (what, dump, message) in [
-        ("an extension", renamed, "missing extension: extension \"hstorx\" is not available"),
+        ("an extension", renamed, "missing extension: this PostgreSQL 15 does not have hstorx"),
         ("a role", b"DO $$ BEGIN ALTER DATABASE restored OWNER TO alice; END $$;".to_vec(), "missing role: role \"alice\""),
         ("a newer server", setting, "unknown setting"),
-        ("a dump with --create", created, "a plain dump that creates its own database (pg_dump --create) is not supported yet"),
-        ("a tar dump", tar, "a tar-format dump (pg_dump -Ft) is not supported yet"),
     ] {
         let error = blamed(&lab, what, &dump).await;
         assert_eq!(error.blame, Blame::Harness, "{what}: {error:?}");
@@ -282,8 +295,10 @@ async fn what_this_machine_lacks_is_not_the_backups() {
 #[tokio::test]
 async fn a_dump_is_foreign_code_and_runs_without_rights() {
     let lab = Lab::new();
-    let script = "\\! id -u > ran_as\n\\! cat /proc/self/environ | tr '\\0' '\\n' | cut -d= -f1 | sort | tr '\\n' ' ' > environment\n\
-                  CREATE TABLE t AS SELECT 1;\n";
+    // What psql itself would run is left out of a script. What the server can be told to run is not looked for: it runs here.
+    let script = r"DO $do$ BEGIN EXECUTE $copy$COPY (SELECT 1) TO PROGRAM 'cd ..; id -u > ran_as;
+          tr ''\0'' ''\n'' < /proc/self/environ | cut -d= -f1 | sort | tr ''\n'' '' '' > environment' $copy$; END $do$;
+        CREATE TABLE t AS SELECT 1;";
     let proof = lab.restore(format!("SELECT 1;\n{script}").as_bytes()).await.expect("restored");
     let read = |name: &str| std::fs::read_to_string(proof.room.path().join(name)).expect(name);
     assert_eq!(read("ran_as").trim(), lab.runtime.user().uid().to_string());
@@ -308,8 +323,7 @@ async fn a_dump_that_cleans_first_is_healthy() {
         let outcomes: Vec<_> = proof.restored.outcomes.iter().map(|o| (o.check.as_str(), o.status)).collect();
         assert_eq!(outcomes, [("restore", Status::Pass)], "{options:?}: {:?}", proof.restored.log);
         assert_whole(&census(&proof, &[]).await, &format!("{options:?}"));
-        assert_eq!(std::fs::read(proof.room.path().join("payload")).expect("payload"), dump);
-        assert!(!proof.room.path().join("payload.cleaned").exists());
+        assert!(!proof.room.path().join("payload").exists(), "a script never touches the disk");
     }
     connect(&server.instance, "shop").await.batch_execute(TO_CLEAN).await.expect("more to clean");
     let dump = server.dump("shop", &["--clean"]).await;
@@ -329,16 +343,15 @@ async fn a_broken_dump_that_cleans_first_is_broken() {
     let dump = shop(&lab).await.dump("shop", &["--clean"]).await;
     let last_drop = "DROP TABLE public.users;";
     for (what, dump, message) in [
-        ("a row damaged", replaced(&dump, "\n7\tuser 7\t", "\n7 user 7\t"), "invalid data"),
-        ("a statement lost", replaced(&dump, "CREATE TABLE public.users (", "("), "syntax error"),
+        ("a row damaged", replaced(&dump, "\n7\tuser 7\t", "\n7 user 7\t"), "damaged: "),
+        ("a statement lost", replaced(&dump, "CREATE TABLE public.users (", "("), "damaged: "),
         ("a drop damaged", replaced(&dump, last_drop, "DROP TABL\x01 public.users;"), "syntax error"),
-        ("a drop of what cannot be dropped", replaced(&dump, last_drop, "DROP TABLE pg_catalog.pg_class;"), "permission denied"),
-        ("a table lost", replaced(&dump, "CREATE TABLE public.empty (", "CREATE TABLE public.emptx ("), "rejected"),
-        ("cut short", dump[..dump.len() - 200].to_vec(), "the dump is cut short"),
+        ("a table lost", replaced(&dump, "CREATE TABLE public.empty (", "CREATE TABLE public.emptx ("), "damaged: "),
+        ("cut short", dump[..dump.len() - 200].to_vec(), "cut short: "),
     ] {
         let error = blamed(&lab, what, &dump).await;
         assert!(error.message.starts_with(message), "{what}: {error:?}");
-        assert_eq!(error.blame == Blame::Backup, message != "permission denied", "{what}: {error:?}");
+        assert_eq!(error.blame, Blame::Backup, "{what}: {error:?}");
     }
 }
 
@@ -407,7 +420,7 @@ async fn a_role_that_the_dump_makes_itself_is_not_made_before() {
 
 fn question(query: &str) -> SqlCheck {
     let expect = "= 0".parse().expect("an expectation");
-    SqlCheck { name: query.to_owned(), query: query.to_owned(), expect, timeout: Duration::from_secs(20) }
+    SqlCheck { name: query.to_owned(), database: None, query: query.to_owned(), expect, timeout: Duration::from_secs(20) }
 }
 
 #[tokio::test]

@@ -18,6 +18,28 @@ pub fn postgres() -> Option<PathBuf> {
     found
 }
 
+/// The folder with the programs of one major version of `PostgreSQL`, fetched once (`tests/servers/postgres`).
+///
+/// # Panics
+/// When it cannot be had and everything is required.
+pub fn postgres_of(major: u32) -> Option<PathBuf> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/postgres");
+    let output = std::process::Command::new(script).arg(major.to_string()).output().expect("tests/servers/postgres");
+    if output.status.success() {
+        return Some(String::from_utf8_lossy(&output.stdout).trim_end().into());
+    }
+    missing(&format!("PostgreSQL {major} ({})", String::from_utf8_lossy(&output.stderr).trim_end()));
+    None
+}
+
+/// The majors that tests of more than one are run with, and the folders of their programs.
+///
+/// # Panics
+/// When one cannot be had and everything is required.
+pub fn majors() -> Vec<(u32, PathBuf)> {
+    [13, 15, 17, 18].into_iter().filter_map(|major| postgres_of(major).map(|bin| (major, bin))).collect()
+}
+
 /// Debian's folders: one per major version.
 fn newest_in(folder: &str) -> Option<PathBuf> {
     let versions = std::fs::read_dir(folder).ok()?.filter_map(|entry| {

@@ -4,7 +4,7 @@
 //! A tar of a directory has its members in any order, so that what a file means may be known only at the end. Names:
 //! `pg_backup_tar.c` and `pg_backup_directory.c` of `PostgreSQL`. `pg_restore` spins for ever over a tar that is cut: this walk tells why.
 
-use super::super::{Cause, Failure};
+use super::super::{Cause, Damage, Failure};
 use super::feed::Bounded;
 use super::header::Format;
 use super::rows::{Counted, RowCounter};
@@ -86,7 +86,9 @@ impl<'a, R: Read> Walk<'a, R> {
         }
         tar::end(self.wire)?;
         if self.contents.is_none() {
-            return Err(changed(self.wire.at(), "the tar archive holds no toc.dat"));
+            let is_part = !self.rows.is_empty() || !self.large_objects.is_empty();
+            let cause = if is_part { Cause::Changed } else { Cause::Unknown };
+            return Err(Failure::Damage(Damage { at: self.wire.at(), what: "the tar archive holds no toc.dat".into(), cause }));
         }
         Ok(())
     }
@@ -175,22 +177,17 @@ impl<'a, R: Read> Walk<'a, R> {
     /// Holds what was read against the table of contents. `whole`: all members were read, so that those that are not there are missing.
     fn resolve(self, whole: bool) -> Option<Tally> {
         let mut tally = Tally::new(self.contents?);
-        let at = self.wire.at();
         for (id, rows) in self.rows {
-            if tally.entry(id).is_some_and(should_have_data) {
-                tally.rows(id, rows.at, rows.counted, rows.flaw);
-            } else {
-                let what = match tally.entry(id) {
-                    Some(entry) => format!("{} are there, though the table of contents says that there are none", rows_of(entry)),
-                    None => format!("a file of rows is there for entry {id}, which the table of contents does not have"),
-                };
-                tally.damage(rows.at, Cause::Changed, what);
-            }
+            resolve_rows(&mut tally, id, rows);
         }
-        let missing = whole.then(|| missing(&tally, &self.lists)).unwrap_or_default();
-        missing.into_iter().for_each(|what| tally.damage(at, Cause::Changed, what));
-        for oid in self.listed.iter().filter(|oid| whole && !self.large_objects.contains_key(oid)) {
-            tally.damage(at, Cause::Changed, format!("the file of large object {oid} is missing"));
+        let at = self.wire.at();
+        if whole {
+            let lost = self.listed.iter().filter(|oid| !self.large_objects.contains_key(oid));
+            let lost = lost.map(|oid| format!("the file of large object {oid} is missing"));
+            let missing: Vec<_> = missing(&tally, &self.lists).into_iter().chain(lost).collect();
+            for what in missing {
+                tally.damage(at, Cause::Changed, what);
+            }
         }
         for (oid, (at, flaw)) in self.large_objects {
             tally.large_object(oid, at, flaw);
@@ -198,12 +195,23 @@ impl<'a, R: Read> Walk<'a, R> {
                 tally.damage(at, Cause::Changed, format!("large object {oid} is in no list"));
             }
         }
-        self.damages.into_iter().for_each(|(at, cause, what)| tally.damage(at, cause, what));
+        for (at, cause, what) in self.damages {
+            tally.damage(at, cause, what);
+        }
         if self.unsummed {
             tally.unsummed();
         }
         Some(tally)
     }
+}
+
+fn resolve_rows(tally: &mut Tally, id: i32, rows: Rows) {
+    let what = match tally.entry(id) {
+        Some(entry) if should_have_data(entry) => return tally.rows(id, rows.at, rows.counted, rows.flaw),
+        Some(entry) => format!("{} are there, though the table of contents says that there are none", rows_of(entry)),
+        None => format!("a file of rows is there for entry {id}, which the table of contents does not have"),
+    };
+    tally.damage(rows.at, Cause::Changed, what);
 }
 
 /// The entries whose files are not there.
@@ -236,7 +244,7 @@ fn role(path: &str) -> Role {
     if is_toc(path) {
         return Role::Contents;
     }
-    if name.starts_with("blobs") && name.ends_with(".toc") {
+    if name.strip_suffix(".toc").is_some_and(|name| name.starts_with("blobs")) {
         return Role::List;
     }
     let Some(number) = plain.strip_suffix(".dat") else { return Role::Other };

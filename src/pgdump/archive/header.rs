@@ -63,10 +63,10 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads the header; the table of contents follows.
+    /// Reads the header; the table of contents follows. It has been the same in every version so far.
     ///
     /// # Errors
-    /// Damage: it is cut or damaged, or of an unknown version. Io: reading failed.
+    /// Damage: it is cut or damaged. Io: reading failed.
     pub(super) fn read<R: Read>(wire: &mut Wire<R>) -> Result<Self, Failure> {
         let at = wire.at();
         let mut fixed = [0; 11];
@@ -90,7 +90,6 @@ impl Header {
         let compression = if minor >= 15 { algorithm(wire)? } else { level(wire)? };
         let created = local_time(wire)?;
         let (database, server_version, dump_version) = (name(wire)?, name(wire)?, name(wire)?);
-        refuse_other_versions(minor, dump_version.as_deref(), at + 6)?;
         let entries = count(wire)?;
         Ok(Self { minor, format, compression, int_size, offset_size, created, database, server_version, dump_version, entries })
     }
@@ -108,9 +107,17 @@ fn count<R: Read>(wire: &mut Wire<R>) -> Result<u64, Failure> {
     entries.ok_or_else(|| changed(at, format!("it says {count} entries")))
 }
 
-/// The writer's version tells a damaged layout version from a new one.
-fn refuse_other_versions(minor: u8, writer: Option<&str>, at: u64) -> Result<(), Failure> {
-    let major = writer.and_then(|version| version.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok());
+/// Whether what follows a header is known here. The writer's version tells a damaged layout version from a new one. `at`: where the
+/// header says its version.
+///
+/// # Errors
+/// Damage: the versions do not belong together, or are newer.
+pub(super) fn refuse_other_versions(header: &Header, at: u64) -> Result<(), Failure> {
+    let minor = header.minor;
+    let major = header
+        .dump_version
+        .as_deref()
+        .and_then(|version| version.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok());
     let written = match major {
         Some(12..=15) => Some(14),
         Some(16) => Some(15),
@@ -124,7 +131,7 @@ fn refuse_other_versions(minor: u8, writer: Option<&str>, at: u64) -> Result<(),
         }
         None if !KNOWN.contains(&minor) => {
             let what = format!("its version 1.{minor} is newer than any that is known here (1.{})", KNOWN.end());
-            Err(Failure::Damage(Damage { at, what, cause: Cause::Unknown }))
+            Err(Failure::Damage(Damage { at, what, cause: Cause::Newer }))
         }
         _ => Ok(()),
     }

@@ -14,6 +14,11 @@ mod toc;
 mod unpack;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod writer;
+
 pub use header::{Compression, Format, Header};
 pub use toc::{Contents, DataMark, Entry, Section};
 
@@ -29,6 +34,14 @@ use wire::changed;
 const FIRST_MEMBER: &[u8] = b"toc.dat\0";
 /// So far into a file a message of a tool can push the archive behind it.
 const LONGEST_PREFIX: usize = 4096;
+
+/// Reads the header of a custom archive or of a `toc.dat` that begins with these bytes, whatever version its table of contents has.
+///
+/// # Errors
+/// Damage: it is none, cut or damaged.
+pub fn header(head: &[u8]) -> Result<Header, Failure> {
+    Header::read(&mut Wire::new(head, 0))
+}
 
 /// Reads the header and the table of contents of a custom archive, of a tar archive (also of a directory dump in a tar, up to its
 /// `toc.dat`), or of a bare `toc.dat`. Nothing behind them is looked at.
@@ -58,7 +71,9 @@ pub fn contents(input: impl Read) -> Result<Contents, Failure> {
 pub(super) fn survey<R: Read>(wire: &mut Wire<R>) -> io::Result<Option<Survey>> {
     let head = wire.peek(LONGEST_PREFIX)?;
     let begins = |magic: &[u8]| !head.is_empty() && magic.starts_with(head);
-    if begins(header::MAGIC) || (head.len() < 512 && (head.starts_with(FIRST_MEMBER) || begins(FIRST_MEMBER))) {
+    let begun_tar =
+        head.len() < 512 && (head.starts_with(FIRST_MEMBER) || begins(FIRST_MEMBER) || head.get(257..262) == Some(b"ustar"));
+    if begins(header::MAGIC) || begun_tar {
         return Ok(Some(damaged(head.len() as u64, Cause::Cut, "the archive ends too early, in its first bytes")));
     }
     if head.starts_with(header::MAGIC) {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The objects by kind, with the kinds and names of a restored database's inventory.
 pub fn by_kind(contents: &Contents) -> BTreeMap<&'static str, BTreeSet<String>> {
     let mut objects: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
-    for (kind, name) in contents.entries.iter().filter_map(object) {
+    for (kind, name) in contents.entries.iter().filter_map(Entry::object) {
         objects.entry(kind).or_default().insert(name);
     }
     let indexes = contents.entries.iter().filter(|entry| has_index(entry)).filter_map(|entry| {
@@ -21,30 +21,40 @@ pub fn by_kind(contents: &Contents) -> BTreeMap<&'static str, BTreeSet<String>> 
     objects
 }
 
-fn object(entry: &Entry) -> Option<(&'static str, String)> {
-    let kind = match entry.desc.as_str() {
-        // `plpgsql` comes with every database.
-        "EXTENSION" if entry.tag != "plpgsql" => "extensions",
-        "SCHEMA" => "schemas",
-        "INDEX" => "indexes",
-        "SEQUENCE" => "sequences",
-        "VIEW" => "views",
-        "MATERIALIZED VIEW" => "materialized_views",
-        "TYPE" | "DOMAIN" => "types",
-        "FUNCTION" | "PROCEDURE" | "AGGREGATE" => "functions",
-        // Those of domains belong to no table.
-        "CONSTRAINT" | "FK CONSTRAINT" | "CHECK CONSTRAINT" if !entry.definition.starts_with("ALTER DOMAIN ") => "constraints",
-        "TRIGGER" => "triggers",
-        "POLICY" => "policies",
-        _ => return None,
-    };
-    let name = if rules::OF_A_TABLE.contains(&entry.desc.as_str()) {
-        let (table, name) = rules::parts(entry)?;
-        format!("{}.{table}.{name}", entry.schema)
-    } else {
-        full_name(entry)
-    };
-    Some((kind, name))
+impl Entry {
+    /// The kind and the name of the object that it makes, as a restored database's inventory has them; `None` for what is none.
+    #[must_use]
+    pub fn object(&self) -> Option<(&'static str, String)> {
+        let entry = self;
+        let kind = match entry.desc.as_str() {
+            // `plpgsql` comes with every database.
+            "EXTENSION" if entry.tag != "plpgsql" => "extensions",
+            "SCHEMA" => "schemas",
+            "TABLE" => "tables",
+            "FOREIGN TABLE" => "foreign_tables",
+            "RULE" => "rules",
+            "INDEX" => "indexes",
+            "SEQUENCE" => "sequences",
+            "VIEW" => "views",
+            "MATERIALIZED VIEW" => "materialized_views",
+            "TYPE" | "DOMAIN" => "types",
+            "FUNCTION" | "PROCEDURE" | "AGGREGATE" => "functions",
+            // Those of domains belong to no table.
+            "CONSTRAINT" | "FK CONSTRAINT" | "CHECK CONSTRAINT" if !entry.definition.starts_with("ALTER DOMAIN ") => {
+                "constraints"
+            }
+            "TRIGGER" => "triggers",
+            "POLICY" => "policies",
+            _ => return None,
+        };
+        let name = if rules::OF_A_TABLE.contains(&entry.desc.as_str()) {
+            let (table, name) = rules::parts(entry)?;
+            format!("{}.{table}.{name}", entry.schema)
+        } else {
+            full_name(entry)
+        };
+        Some((kind, name))
+    }
 }
 
 /// Whether it is a constraint that rests on an index of its own, which has its name.

@@ -59,8 +59,10 @@ impl RowCounter {
         } else if let Some(inserts) = &mut self.inserts {
             inserts.push(bytes);
         }
-        if self.copy.control.is_none() && memchr2(0, b'\r', bytes).is_some() {
-            self.copy.control = Some(self.copy.rows + 1);
+        if self.copy.control.is_none()
+            && let Some(at) = memchr2(0, b'\r', bytes)
+        {
+            self.copy.control = Some(self.copy.rows + 1 + memchr_iter(b'\n', &bytes[..at]).count() as u64);
         }
         let mut rest = bytes;
         while let Some(end) = memchr(b'\n', rest) {

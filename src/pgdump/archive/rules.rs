@@ -202,11 +202,11 @@ fn is_utf8(contents: &Contents) -> bool {
 
 /// The table and the name of what belongs to it, as its tag has them: any of its spaces may be the one between them.
 pub fn parts(entry: &Entry) -> Option<(&str, &str)> {
-    let spaces = entry.tag.match_indices(' ').map(|(at, _)| (&entry.tag[..at], &entry.tag[at + 1..]));
+    let mut spaces = entry.tag.rmatch_indices(' ').map(|(at, _)| (&entry.tag[..at], &entry.tag[at + 1..]));
     let fits = |(table, name): &(&str, &str)| {
         names::names_in(&entry.definition, &entry.schema, table) && names::names(&entry.definition, name)
     };
-    spaces.filter(fits).last()
+    spaces.find(fits)
 }
 
 /// A file is named for the entry whose data are in it (`_ArchiveEntry` in `pg_backup_tar.c` and `pg_backup_directory.c`).

@@ -4,7 +4,7 @@
 //! `pg_backup_directory.c` (a file's name) of `PostgreSQL`. Nothing sums it up; here stands only what makes it impossible to read on.
 
 use super::super::Failure;
-use super::header::{Format, Header};
+use super::header::{Format, Header, refuse_other_versions};
 use super::wire::{Wire, changed};
 use std::io::Read;
 use std::ops::RangeInclusive;
@@ -101,7 +101,9 @@ impl Contents {
     /// # Errors
     /// Damage: it is cut, damaged or of an unknown version. Io: reading failed.
     pub(super) fn read<R: Read>(wire: &mut Wire<R>) -> Result<Self, Failure> {
-        let header = Header::read(wire).map_err(|failure| failure.within("the header"))?;
+        let at = wire.at();
+        let header = Header::read(wire).and_then(|header| refuse_other_versions(&header, at + 6).map(|()| header));
+        let header = header.map_err(|failure| failure.within("the header"))?;
         let entries = entries(wire, &header).map_err(|failure| failure.within("the table of contents"))?;
         Ok(Self { header, entries })
     }

@@ -93,7 +93,7 @@ fn plain<F: Feed>(feed: &mut F, sink: &mut impl FnMut(&[u8])) -> Result<Option<F
     }
 }
 
-/// `total_in` and `total_out` count what a call took and made: `u64` that fit the buffers.
+/// The totals of a stream tell what a call took and made.
 fn inflate<F: Feed>(
     stream: &mut Decompress,
     zlib: bool,
@@ -104,6 +104,7 @@ fn inflate<F: Feed>(
     if zlib {
         stream.reset(true);
     } else {
+        // A reset knows only zlib and raw streams.
         *stream = Decompress::new_gzip(WINDOW_BITS);
     }
     loop {

@@ -137,15 +137,27 @@ impl<R: Read> Wire<R> {
 
     /// A sign byte and a magnitude.
     pub fn int(&mut self) -> Result<i64, Failure> {
-        let at = self.at;
-        let negative = match self.byte()? {
+        let (at, size) = (self.at, 1 + self.int_size);
+        let here = self.peek(size)?;
+        let there = here.len();
+        let mut bytes = [0; 9];
+        bytes[..there].copy_from_slice(here);
+        self.consume(there);
+        if there < size {
+            return Err(Failure::cut(self.at, "the archive ends too early"));
+        }
+        let [sign, magnitude @ ..] = bytes;
+        let negative = match sign {
             0 => false,
             1 => true,
             _ => return Err(changed(at, "the sign of a number is none")),
         };
-        let magnitude = self.magnitude(self.int_size)?;
-        let magnitude = i64::try_from(magnitude).map_err(|_| changed(at, "a number is too large"))?;
-        Ok(if negative { -magnitude } else { magnitude })
+        let magnitude = i64::try_from(u64::from_le_bytes(magnitude)).map_err(|_| changed(at, "a number is too large"))?;
+        match (negative, magnitude) {
+            (true, 0) => Err(changed(at, "a number is minus zero")),
+            (true, _) => Ok(-magnitude),
+            (false, _) => Ok(magnitude),
+        }
     }
 
     /// Where something stands: a flag, and a place of so many bytes (at most 8).

@@ -114,10 +114,10 @@ impl Announced {
     }
 
     /// Rows came. What comes back are those that were announced, if they should have the announced name.
-    pub fn rows(&mut self) -> Option<Entry> {
+    pub fn rows(&mut self) -> Option<&Entry> {
         let entry = self.current.as_ref().filter(|entry| entry.data && entry.kind == b"TABLE DATA")?;
         self.answered = true;
-        (!self.root).then(|| entry.clone())
+        (!self.root).then_some(entry)
     }
 
     /// Nothing more comes: the definition and the rows that have not come.

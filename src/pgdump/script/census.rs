@@ -3,7 +3,7 @@
 
 use super::announced::{Announced, Entry};
 use super::objects;
-use crate::pgdump::sql::{Encoding, Qualified, RowCounter, Statement};
+use crate::pgdump::sql::{Encoding, Qualified, RowCounter, Statement, Tuples};
 use crate::pgdump::{Cause, Damage, Database};
 use memchr::memchr;
 use std::collections::BTreeSet;
@@ -22,6 +22,8 @@ pub struct Census {
     uncounted: BTreeSet<String>,
     copies: u64,
     inserts: u64,
+    /// How the last INSERT began, for which table, and the rows of those like it: there are many in a row.
+    last: (Vec<u8>, String, u64),
     opened: u64,
     announced: Announced,
     rows: Option<Rows>,
@@ -67,6 +69,7 @@ impl Census {
 
     /// The current database is complete. Where a script begins without a name and makes nothing, there is none of the dump.
     fn leave(&mut self) {
+        self.end_inserts();
         for table in std::mem::take(&mut self.uncounted) {
             self.current.tables.remove(&table);
         }
@@ -122,11 +125,11 @@ impl Census {
         }
     }
 
-    /// Takes a statement that has ended; `rows`: how many it inserts, if it inserts any.
-    pub fn statement(&mut self, statement: &Statement, inserts: Option<Option<u64>>, context: Context) {
+    /// Takes a statement that has ended, and its rows if it is an `INSERT`.
+    pub fn statement(&mut self, statement: &Statement, tuples: &Tuples, context: Context) {
         self.announced.answer();
         match () {
-            () if inserts.is_some() => self.insert(statement, inserts.flatten(), context),
+            () if tuples.is_insert() => self.insert(statement, tuples.rows(), context),
             () if statement.is(0, "copy") => self.copy(statement, context),
             () if statement.is(0, "set") => self.set(statement),
             () if statement.is(0, "select") => self.select(statement),
@@ -163,12 +166,23 @@ impl Census {
 
     fn insert(&mut self, statement: &Statement, rows: Option<u64>, context: Context) {
         self.inserts += 1;
-        let Some((name, _)) = statement.qualified(statement.behind(1, &["into"])) else { return };
-        let table = self.shown(&name, context.encoding);
         self.announced.rows();
+        if self.last.0 != statement.head() {
+            self.end_inserts();
+            let Some((name, _)) = statement.qualified(statement.behind(1, &["into"])) else { return };
+            self.last = (statement.head().to_vec(), self.shown(&name, context.encoding), 0);
+        }
         match rows {
-            Some(rows) => *self.current.tables.entry(table).or_default() += rows,
-            None => drop(self.uncounted.insert(table)),
+            Some(rows) => self.last.2 += rows,
+            None => drop(self.uncounted.insert(self.last.1.clone())),
+        }
+    }
+
+    /// Other statements come than INSERTs into the same table.
+    fn end_inserts(&mut self) {
+        let (head, table, rows) = std::mem::take(&mut self.last);
+        if !head.is_empty() {
+            *self.current.tables.entry(table).or_default() += rows;
         }
     }
 
@@ -186,22 +200,20 @@ impl Census {
             self.check_table(&name, &table, context);
         }
         let columns = listed.filter(|_| context.by_tool && !options);
-        let counter = RowCounter::new(columns);
-        self.rows = Some(Rows { table, start: None, counter, counted, carriage_return: None });
+        let rows = RowCounter::new(columns);
+        self.rows = Some(Rows { table, start: None, counter: rows, counted, carriage_return: None });
     }
 
     /// Whether these rows are those that were announced, and their table is one that the script has made.
     fn check_table(&mut self, name: &Qualified, table: &str, context: Context) {
-        let announced = self.announced.rows();
-        let other = announced.filter(|entry| !entry.is(name));
-        let Some(entry) = other else {
+        let other = self.announced.rows().filter(|entry| !entry.is(name)).map(Entry::table);
+        let Some(expected) = other else {
             let extensions = self.current.objects.get("extensions").is_some_and(|all| !all.is_empty());
             if !self.made.is_empty() && !self.made.contains(table) && !extensions {
                 self.damage(context.at, format!("rows for {table}, a table that is not in the dump"), Cause::Changed);
             }
             return;
         };
-        let expected = entry.table();
         // With --load-via-partition-root the rows of a partition go to its root.
         if self.made.contains(&expected) && !self.current.partitions.contains_key(&expected) {
             self.damage(context.at, format!("the rows announced for {expected} stand under the name of {table}"), Cause::Changed);
@@ -223,9 +235,10 @@ impl Census {
     pub fn end_rows(&mut self) -> Option<String> {
         let Rows { table, start, counter, counted, carriage_return } = self.rows.take()?;
         if let Some(torn) = counter.torn() {
-            let what = match torn.message {
-                true => format!("what a tool wrote to its error output stands among the rows of {table}"),
-                false => format!("a row of {table} has {} columns, which is not what the others have", torn.columns),
+            let what = if torn.message {
+                format!("what a tool wrote to its error output stands among the rows of {table}")
+            } else {
+                format!("a row of {table} has {} columns, which is not what the others have", torn.columns)
             };
             self.damage(start.unwrap_or_default() + torn.at, what, Cause::Changed);
         }
@@ -236,9 +249,10 @@ impl Census {
                 Cause::Changed,
             );
         }
-        match counted {
-            true => *self.current.tables.entry(table.clone()).or_default() += counter.rows(),
-            false => drop(self.uncounted.insert(table.clone())),
+        if counted {
+            *self.current.tables.entry(table.clone()).or_default() += counter.rows();
+        } else {
+            self.uncounted.insert(table.clone());
         }
         Some(table)
     }
@@ -247,21 +261,23 @@ impl Census {
     fn set(&mut self, statement: &Statement) {
         let at = statement.behind(1, &["session", "local"]);
         if statement.is(at, "search_path") {
-            self.search(statement.text(at + 2).to_vec());
+            self.search(statement.text(at + 2));
         }
     }
 
-    fn search(&mut self, first: Vec<u8>) {
-        let first: Vec<u8> = first.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii().to_vec();
-        let first = first.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).map_or(first.clone(), <[u8]>::to_vec);
-        self.path = Some(first).filter(|first| !first.is_empty() && !first.starts_with(b"$") && first != b"default");
+    fn search(&mut self, path: &[u8]) {
+        self.end_inserts();
+        let first = path.split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
+        let first = first.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(first);
+        let names = !first.is_empty() && !first.starts_with(b"$") && first != b"default";
+        self.path = names.then(|| first.to_vec());
     }
 
     /// Functions that stand for statements: `set_config`, and those that make large objects.
     fn select(&mut self, statement: &Statement) {
         let Some((function, behind)) = statement.qualified(1) else { return };
         match function.name.as_slice() {
-            b"set_config" if statement.text(behind + 1) == b"search_path" => self.search(statement.text(behind + 3).to_vec()),
+            b"set_config" if statement.text(behind + 1) == b"search_path" => self.search(statement.text(behind + 3)),
             // A dump opens each one that it makes; one of data only may open what is there.
             b"lo_create" | b"lo_creat" | b"lo_from_bytea" | b"lo_import" => self.current.large_objects += 1,
             b"lo_open" => {

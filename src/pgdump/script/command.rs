@@ -118,7 +118,6 @@ fn arguments(rest: &[u8]) -> Vec<Vec<u8>> {
         match quote {
             Some(open) if byte == open && bytes.next_if_eq(&open).is_none() => quote = None,
             Some(b'\'') if byte == b'\\' => current.get_or_insert_default().extend(bytes.next()),
-            Some(_) => current.get_or_insert_default().push(byte),
             None if byte == b'\'' || byte == b'"' => {
                 quote = Some(byte);
                 current.get_or_insert_default();
@@ -126,7 +125,7 @@ fn arguments(rest: &[u8]) -> Vec<Vec<u8>> {
             None if byte.is_ascii_whitespace() => all.extend(current.take()),
             // `\\` ends the command.
             None if byte == b'\\' => break,
-            None => current.get_or_insert_default().push(byte),
+            Some(_) | None => current.get_or_insert_default().push(byte),
         }
     }
     all.extend(current);
@@ -138,12 +137,12 @@ fn in_string(text: &[u8]) -> (Option<Vec<u8>>, bool) {
     let (mut name, mut more) = (None, false);
     let mut bytes = text.iter().copied().peekable();
     loop {
-        while bytes.next_if(|byte| byte.is_ascii_whitespace()).is_some() {}
+        while bytes.next_if(u8::is_ascii_whitespace).is_some() {}
         let key: Vec<u8> = std::iter::from_fn(|| bytes.next_if(|byte| *byte != b'=')).collect();
         if bytes.next().is_none() {
             return (name, more);
         }
-        while bytes.next_if(|byte| byte.is_ascii_whitespace()).is_some() {}
+        while bytes.next_if(u8::is_ascii_whitespace).is_some() {}
         let quoted = bytes.next_if_eq(&b'\'').is_some();
         let mut value = Vec::new();
         while let Some(byte) = bytes.next_if(|byte| if quoted { *byte != b'\'' } else { !byte.is_ascii_whitespace() }) {

@@ -18,6 +18,7 @@ pub enum Author {
 
 /// The first and last lines that were met.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Frame {
     pub author: Author,
     /// Something stood before the first line.
@@ -26,6 +27,8 @@ pub struct Frame {
     dump_open: bool,
     /// The outermost end was met.
     pub ended: bool,
+    /// Where it was met.
+    ended_at: u64,
     /// Statements that may stand behind the end do.
     followed: bool,
     /// `\restrict KEY` without its `\unrestrict KEY`.
@@ -67,6 +70,9 @@ impl Frame {
             Some(line) => (None, Some(line)),
             None => (Some(line), None),
         };
+        if ends.is_some() && within && self.by_tool() && !self.ended {
+            self.damage(at, "a statement before the closing line does not end", Cause::Changed);
+        }
         match (begins, ends) {
             (Some(DUMP | CLUSTER), _) => self.begin(begins == Some(CLUSTER), at, within, comment.ends_with(b"\r")),
             (_, Some(DUMP)) => self.end(false, at),
@@ -107,7 +113,9 @@ impl Frame {
             let cause = if self.ended { Cause::Behind } else { Cause::Changed };
             self.damage(at, "the end of another dump", cause);
         }
-        self.ended |= self.by_tool() && !self.cluster_open;
+        if self.by_tool() && !self.cluster_open && !self.ended {
+            (self.ended, self.ended_at) = (true, at);
+        }
     }
 
     /// Takes `\restrict KEY` or `\unrestrict KEY`; `last`: the script ends with it.
@@ -134,6 +142,7 @@ impl Frame {
         }
         let (what, cause) = match () {
             () if self.ended => ("something that is no SQL stands behind the end of the dump", Cause::Behind),
+            () if message && !self.by_tool() => ("it is no dump but what a tool wrote to its error output", Cause::Unknown),
             () if message => ("what a tool wrote to its error output stands among the statements", Cause::Changed),
             () if self.by_tool() => ("something that is no SQL statement, or an unknown one", Cause::Changed),
             () => ("it begins with something that is no SQL: no PostgreSQL dump", Cause::Unknown),
@@ -158,12 +167,9 @@ impl Frame {
     pub fn finish(&mut self, bytes: &Bytes, begun: Option<u64>) -> bool {
         let (end, whole) = (bytes.length(), !self.dump_open && !self.cluster_open);
         if self.dump_open || self.cluster_open {
-            let what = match self.cluster_open {
-                true => "it ends too early: the closing line of pg_dumpall is missing",
-                false => "it ends too early: the closing line of pg_dump is missing",
-            };
-            self.damage(end, what, Cause::Cut);
-        } else if let Some(at) = begun.filter(|_| self.ended) {
+            let tool = if self.cluster_open { "pg_dumpall" } else { "pg_dump" };
+            self.damage(end, &format!("it ends too early: the closing line of {tool} is missing"), Cause::Cut);
+        } else if let Some(at) = begun.filter(|at| self.is_behind(*at)) {
             self.damage(at, "something that is no SQL statement stands behind the end of the dump", Cause::Behind);
         } else if self.key.is_some() && self.by_tool() {
             self.damage(end, "it ends too early: \\restrict has no \\unrestrict", Cause::Cut);
@@ -174,6 +180,11 @@ impl Frame {
             self.damage(0, "what a tool wrote to its error output stands before the dump", Cause::Changed);
         }
         whole
+    }
+
+    /// Whether something that begins there stands behind the end.
+    pub const fn is_behind(&self, at: u64) -> bool {
+        self.ended && at > self.ended_at
     }
 
     /// Whether carriage returns were found at line ends already.

@@ -107,8 +107,9 @@ impl Mentions {
     fn given(&mut self, word: &str, raw: &[u8]) {
         match (self.kind, word) {
             (Kind::Grant, "to") | (Kind::Revoke, "from") => {
-                let given = std::mem::take(&mut self.given);
-                given.into_iter().for_each(|name| self.add(name));
+                for name in std::mem::take(&mut self.given) {
+                    self.add(name);
+                }
             }
             (Kind::Grant | Kind::Revoke, "on") => (self.given, self.words) = (Vec::new(), MOST),
             // `REVOKE ADMIN OPTION FOR a`

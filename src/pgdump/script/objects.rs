@@ -43,8 +43,8 @@ pub fn read(statement: &Statement, shown: &impl Fn(&Qualified) -> String, encodi
             let index = Qualified { schema: table.schema, name: index.name };
             statement.is(behind, "on").then(|| Found::Object("indexes", shown(&index)))
         }
-        () if statement.is(at, "trigger") => of_table("triggers", statement, name(at + 1)?.0, shown, encoding),
-        () if statement.is(at, "policy") => of_table("policies", statement, name(at + 1)?.0, shown, encoding),
+        () if statement.is(at, "trigger") => of_table("triggers", statement, &name(at + 1)?.0, shown, encoding),
+        () if statement.is(at, "policy") => of_table("policies", statement, &name(at + 1)?.0, shown, encoding),
         () => None,
     }
 }
@@ -59,7 +59,7 @@ fn table(statement: &Statement, (name, behind): (Qualified, usize), shown: &impl
 fn of_table(
     kind: &'static str,
     statement: &Statement,
-    name: Qualified,
+    name: &Qualified,
     shown: &impl Fn(&Qualified) -> String,
     encoding: Encoding,
 ) -> Option<Found> {

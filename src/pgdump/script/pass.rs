@@ -21,6 +21,7 @@ const MOST_DAMAGES: usize = 100;
 const MOST_NAMES: usize = 10_000;
 
 /// What is known of a script while it is read.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Pass<'r> {
     rules: &'r mut Rules,
     none: bool,
@@ -72,7 +73,11 @@ impl<'r> Pass<'r> {
     pub fn push(&mut self, lexer: &mut Lexer, piece: &[u8], outlet: &mut Outlet<impl Write>) -> std::io::Result<()> {
         lexer.push(piece, &mut |token, place| self.take(&token, place, piece, outlet));
         self.bytes.push(piece, self.declared, self.since);
-        let held = self.statement.start().filter(|_| self.hold);
+        let held = match self.statement.start() {
+            Some(start) if self.hold => Some(start),
+            // The first word of a statement, or a command.
+            _ => lexer.begun().filter(|_| !self.none),
+        };
         outlet.end_piece(piece, held)
     }
 
@@ -128,7 +133,8 @@ impl<'r> Pass<'r> {
             }
             (Open::Nothing, _) => return,
         };
-        let cause = if self.frame.ended { Cause::Behind } else { Cause::Cut };
+        let behind = self.statement.start().is_none_or(|start| self.frame.is_behind(start));
+        let cause = if self.frame.ended && behind { Cause::Behind } else { Cause::Cut };
         self.frame.damages.push(Damage { at: self.bytes.length(), what, cause });
     }
 
@@ -165,9 +171,12 @@ impl<'r> Pass<'r> {
             Token::Encoding(encoding) => self.encoding(*encoding, place.start),
             Token::End => self.end(&place, piece, outlet),
             token => {
+                self.tuples.take(token);
+                if self.tuples.is_past_table() {
+                    return;
+                }
                 self.statement.take(token, &place);
                 self.mentions.take(token);
-                self.tuples.take(token);
                 if self.statement.pieces().len() <= 2 {
                     self.hold = !self.none && rewrite::may_change(&self.statement, self.around());
                 }
@@ -182,14 +191,13 @@ impl<'r> Pass<'r> {
         let Some(start) = self.statement.start() else { return };
         self.first_word(start);
         self.statements += 1;
-        let inserts = tuples.is_insert().then(|| tuples.rows());
         let context = self.context(start);
         let had = self.census.has();
-        self.census.statement(&self.statement, inserts, context);
+        self.census.statement(&self.statement, &tuples, context);
         if self.frame.is_again() {
             self.repeated(had);
         }
-        if inserts.is_none() {
+        if !tuples.is_insert() {
             self.note(&named);
             self.change(start..place.end, named, piece, outlet);
         }
@@ -244,7 +252,9 @@ impl<'r> Pass<'r> {
         let change = rewrite::decide(&self.statement, place, named, self.around(), self.rules);
         outlet.change(&change.edits, piece);
         self.script.roles_added.extend(change.roles);
-        change.note.into_iter().for_each(|note| self.add_note(note));
+        if let Some(note) = change.note {
+            self.add_note(note);
+        }
     }
 
     fn add_note(&mut self, note: String) {

@@ -84,8 +84,14 @@ fn cleans(statement: &Statement, by_tool: bool) -> bool {
     let alters = statement.is(0, "alter") && statement.find("drop").is_some() && statement.find("add").is_none();
     let unlinks = statement.is(0, "select") && (1..6).any(|at| statement.is(at, "lo_unlink"));
     let of_nulls = by_tool && statement.begins(&["create", "or", "replace", "view"]);
-    statement.is(0, "drop") || alters || unlinks || of_nulls
+    let drops = statement.is(0, "drop") && DROPPED.split_whitespace().any(|kind| statement.is(1, kind));
+    drops || alters || unlinks || of_nulls
 }
+
+/// What can be dropped, by the first word of its kind. Anything else behind `DROP` is a damaged statement, for the server to refuse.
+const DROPPED: &str = "access aggregate cast collation conversion database domain event extension foreign function group index \
+    language materialized operator owned policy procedural procedure publication role routine rule schema sequence server statistics \
+    subscription table tablespace text transform trigger type user view";
 
 /// Whether a statement ends the part of a script that only drops.
 pub fn makes(statement: &Statement, by_tool: bool) -> bool {
@@ -111,7 +117,7 @@ fn tablespace(statement: &Statement, place: &Range<u64>, rules: &Rules) -> Optio
         return moves.then(|| Change::leave_out(place.clone(), None));
     }
     let value = statement.behind(1, &["session", "local"]) + 2;
-    let sets = statement.is(0, "set") && statement.is(value - 1, "default_tablespace") && !statement.text(value).is_empty();
+    let sets = statement.is(0, "set") && statement.is(value - 2, "default_tablespace") && !statement.text(value).is_empty();
     let place = statement.pieces().get(value)?.place.clone();
     sets.then(|| Change::replace(place, "''", Some("tablespaces of the dump were left out".to_owned())))
 }
@@ -144,19 +150,24 @@ fn program(statement: &Statement, place: &Range<u64>, rules: &Rules) -> Option<C
     runs.then(|| Change::leave_out(place.clone(), Some("COPY ... PROGRAM was left out".to_owned())))
 }
 
-/// Roles that are there are not made again; the one that runs the script stays as it is; no password is set.
+/// Roles that are there are not made again; the one that runs the script stays as it is; no password is set, and roles are given by
+/// whoever runs the script.
 fn of_role(statement: &Statement, place: &Range<u64>, around: Around, rules: &mut Rules) -> Change {
+    if statement.is(0, "grant") && rules.roles.is_some() {
+        let edits = grantor(statement).map(|place| Edit { place, with: Vec::new() });
+        return Change { edits: edits.into_iter().collect(), ..Change::default() };
+    }
     let role = ["role", "user", "group"].iter().any(|word| statement.is(1, word)) && !statement.is(2, "mapping");
-    let Some(roles) = rules.roles.as_mut().filter(|_| role) else { return Change::default() };
+    let Some(server) = rules.roles.as_mut().filter(|_| role) else { return Change::default() };
     let at = statement.behind(2, &["if", "exists"]);
     let Some(name) = statement.name(at).map(|name| role_name(&name, around.encoding)) else { return Change::default() };
-    let is_there = statement.is(0, "create") && !roles.known.insert(name.clone());
-    let own = name == roles.superuser && (statement.is(0, "alter") || statement.is(0, "drop"));
+    let is_there = statement.is(0, "create") && !server.known.insert(name.clone());
+    let own = name == server.superuser && (statement.is(0, "alter") || statement.is(0, "drop"));
     if is_there || own {
         return Change::leave_out(place.clone(), None);
     }
     if statement.is(0, "drop") {
-        roles.known.remove(&name);
+        server.known.remove(&name);
         return Change::default();
     }
     let edits = password(statement).map(|place| Edit { place, with: Vec::new() });
@@ -171,6 +182,13 @@ fn password(statement: &Statement) -> Option<Range<u64>> {
     Some(statement.pieces().get(start)?.place.start..value.place.end)
 }
 
+/// Where it stands who gave a role to another. From `PostgreSQL` 16 on that must be the superuser that made the cluster, and it has
+/// another name there.
+fn grantor(statement: &Statement) -> Option<Range<u64>> {
+    let at = statement.find("granted").filter(|at| statement.find("on").is_none() && statement.is(at + 1, "by"))?;
+    Some(statement.pieces().get(at)?.place.start..statement.pieces().get(at + 2)?.place.end)
+}
+
 /// A role's name, as the server cuts it.
 pub fn role_name(name: &[u8], encoding: Encoding) -> String {
     let name = encoding.decode(name);
@@ -181,11 +199,11 @@ pub fn role_name(name: &[u8], encoding: Encoding) -> String {
 /// Makes the roles that a statement names and nobody has. As powerful as the role that restores, because the dump may act as
 /// them (`SET SESSION AUTHORIZATION`) or give them what only a superuser may own (an event trigger); and nobody can connect as one.
 fn make_roles(named: Vec<Vec<u8>>, before: u64, around: Around, rules: &mut Rules, change: &mut Change) {
-    let Some(roles) = &mut rules.roles else { return };
+    let Some(server) = &mut rules.roles else { return };
     let mut with = Vec::new();
     for raw in named {
         let name = role_name(&raw, around.encoding);
-        if roles.known.insert(name.clone()) {
+        if server.known.insert(name.clone()) {
             with.extend(make_role(&raw, around.may_make_roles));
             change.roles.push(name);
         }

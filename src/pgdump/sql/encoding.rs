@@ -6,6 +6,7 @@ pub enum Encoding {
     /// The script has not said.
     #[default]
     Unknown,
+    /// `UTF8`
     Utf8,
     /// Every byte is the character of the same number.
     Latin1,

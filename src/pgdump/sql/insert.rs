@@ -1,6 +1,7 @@
 //! Counts the rows of `INSERT` statements, as `pg_dump --inserts`, `--column-inserts` and `--rows-per-insert` write them. Pure.
 
-use super::lexer::{Lexer, Open, Token};
+use super::lexer::Lexer;
+use super::token::{Open, Token};
 use crate::pgdump::{Cause, Damage};
 
 /// Counts the rows of one statement, token by token.
@@ -66,6 +67,12 @@ impl Tuples {
         !matches!(self.state, State::New | State::Other)
     }
 
+    /// Whether the statement was read up to its columns or rows.
+    #[must_use]
+    pub const fn is_past_table(&self) -> bool {
+        self.is_insert() && (self.depth > 0 || matches!(self.state, State::Values | State::Behind | State::Uncounted))
+    }
+
     /// How many rows the statement has; `None`: it does not say.
     #[must_use]
     pub fn rows(&self) -> Option<u64> {
@@ -129,7 +136,9 @@ mod tests {
 
     fn count(pieces: &[&[u8]]) -> Option<u64> {
         let mut counter = InsertCounter::new();
-        pieces.iter().for_each(|piece| counter.push(piece));
+        for piece in pieces {
+            counter.push(piece);
+        }
         counter.finish().ok()
     }
 

@@ -4,81 +4,13 @@
 //! semicolon outside of parentheses and of `BEGIN ATOMIC`, a backslash begins a command that ends with its line, and the rows
 //! that follow `COPY ... FROM stdin;` up to a line `\.` are no SQL.
 
+use super::effect::Effect;
 use super::encoding::Encoding;
+use super::state::State;
+use super::token::{KEPT, Open, Token};
 use super::watch::{Setting, Watch};
 use memchr::{memchr, memchr2, memmem};
 use std::ops::Range;
-
-/// How many bytes of a token are kept: enough for any name, and for the signature of any function but a few.
-pub const KEPT: usize = 4096;
-
-/// What a script consists of. Block comments and dollar-quoted texts are left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Token<'t> {
-    /// A keyword, an unquoted name or a number, as it is written.
-    Word(&'t [u8]),
-    /// A quoted name, unquoted.
-    Name(&'t [u8]),
-    /// A string literal, unquoted; escape sequences as they are written.
-    Text(&'t [u8]),
-    /// Any other character.
-    Sign(u8),
-    /// The end of a statement.
-    End,
-    /// A comment to the end of its line, with its dashes.
-    Comment(&'t [u8]),
-    /// A command of psql, with its backslash, to the end of its line.
-    Command(&'t [u8]),
-    /// A piece of the rows of a `COPY`, with its line ends.
-    Rows(&'t [u8]),
-    /// The line `\.` behind the rows.
-    RowsEnd,
-    /// From here on the script has this encoding.
-    Encoding(Encoding),
-}
-
-/// What a script's end would cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Open {
-    Nothing,
-    /// A literal, a quoted name or a dollar quote.
-    Quote,
-    Comment,
-    /// The rows of a `COPY`.
-    Rows,
-    /// Parentheses, or a function's body.
-    Bracket,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Between,
-    Word,
-    /// In the middle of a character of a word.
-    WordHalf,
-    /// Within quotes: the quote, and whether a backslash escapes.
-    Quoted(u8, bool),
-    /// At a byte within quotes that means nothing: it is escaped, or the second half of a character.
-    Escaped(u8),
-    /// Behind a quote within quotes: the end, or the first half of a doubled one.
-    Quote(u8, bool),
-    /// Behind the first character of what may open a comment.
-    Half(u8),
-    LineComment,
-    /// Within comments that are nested this deep, and the character before.
-    Comment(u32, u8),
-    /// Within `$tag`, before its second dollar.
-    Tag,
-    /// Within a dollar quote, and how much of its end was read.
-    Dollar(usize),
-    Command,
-    /// Behind the semicolon of a `COPY ... FROM stdin`.
-    BeforeRows,
-    /// At this many characters of the line `\.`; 3: a carriage return stands behind it.
-    Rows(usize),
-    /// In a row.
-    Row,
-}
 
 /// Reads a script.
 #[derive(Debug)]
@@ -114,6 +46,11 @@ const fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }
 
+/// What stands in the rows of an `INSERT` besides words and quotes: it is taken without a token.
+const fn means_nothing(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\t' | b',' | b'.' | b'0'..=b'9' | b':' | b'[' | b']')
+}
+
 /// How many of these bytes there are before one for which this is true; `None`: it is true for none.
 type Found = Option<usize>;
 
@@ -127,6 +64,21 @@ impl Lexer {
             State::BeforeRows | State::Rows(_) | State::Row => Open::Rows,
             _ if self.parentheses > 0 || !self.watch.ends() => Open::Bracket,
             _ => Open::Nothing,
+        }
+    }
+
+    /// Where the token begins that the bytes so far have cut, if it is none of rows or comments.
+    #[must_use]
+    pub const fn begun(&self) -> Option<u64> {
+        match self.state {
+            State::Word
+            | State::WordHalf
+            | State::Quoted(..)
+            | State::Escaped(_)
+            | State::Quote(..)
+            | State::Command
+            | State::Half(_) => Some(self.start),
+            _ => None,
         }
     }
 
@@ -156,6 +108,9 @@ impl Lexer {
     /// Takes some bytes, of which there is at least one. 0: what they end is done, and they are still to be taken.
     fn step(&mut self, byte: u8, rest: &[u8], out: &mut impl FnMut(Token, Range<u64>)) -> usize {
         match self.state {
+            State::Between if self.parentheses > 0 && self.watch.in_values() && means_nothing(byte) => {
+                return rest.iter().position(|byte| !means_nothing(*byte)).unwrap_or(rest.len());
+            }
             State::Between => self.begin(byte, out),
             State::Word => return self.word(rest, out),
             State::WordHalf => {
@@ -206,6 +161,8 @@ impl Lexer {
         self.kept.clear();
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {}
+            // A byte order mark, which psql skips too.
+            _ if usize::try_from(self.position).is_ok_and(|at| b"\xef\xbb\xbf".get(at) == Some(&byte)) => {}
             b'\'' => self.state = State::Quoted(byte, self.backslashes),
             b'"' => self.state = State::Quoted(byte, false),
             b'-' | b'/' => self.state = State::Half(byte),
@@ -444,43 +401,6 @@ impl Lexer {
         }
         out(Token::End, self.start..self.position + 1);
     }
-}
-
-/// What a command of psql does to what follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    /// `\g` and its like send the statement before them.
-    Sends,
-    Encoding(Encoding),
-    /// Another session begins with the server's settings.
-    Connects,
-    /// Rows follow `\copy ... from stdin`.
-    Copies,
-    Other,
-}
-
-impl Effect {
-    fn of(command: &[u8]) -> Self {
-        let mut words = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        match words.next().unwrap_or_default() {
-            b"\\g" | b"\\gx" | b"\\gexec" | b"\\gset" | b"\\gdesc" | b"\\r" | b"\\reset" | b"\\watch" | b"\\crosstabview" => {
-                Self::Sends
-            }
-            b"\\encoding" => words.next().map_or(Self::Other, |name| Self::Encoding(Encoding::named(name))),
-            b"\\c" | b"\\connect" => Self::Connects,
-            b"\\copy" if copies_from_stdin(command) => Self::Copies,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// Whether rows follow a command: `\copy ... from stdin`.
-#[must_use]
-pub fn copies_from_stdin(command: &[u8]) -> bool {
-    let command = command.to_ascii_lowercase();
-    let words: Vec<_> =
-        command.split(|byte| byte.is_ascii_whitespace() || *byte == b';').filter(|word| !word.is_empty()).collect();
-    words.first().is_some_and(|word| *word == b"\\copy") && words.windows(2).any(|pair| pair == [&b"from"[..], b"stdin"])
 }
 
 #[cfg(test)]

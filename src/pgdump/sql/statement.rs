@@ -1,6 +1,6 @@
 //! The beginning of a statement, kept to be understood when it has ended. Bounded memory.
 
-use super::lexer::Token;
+use super::token::Token;
 use std::ops::Range;
 
 /// How many pieces of a statement are kept: more than `CREATE DATABASE` has.
@@ -12,15 +12,20 @@ const LENGTH: usize = 512;
 /// What a piece is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PieceKind {
+    /// A keyword, an unquoted name or a number.
     Word,
+    /// A quoted name.
     Name,
+    /// A literal.
     Text,
+    /// Any other character.
     Sign,
 }
 
 /// A piece of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
+    /// What it is.
     pub kind: PieceKind,
     text: Range<usize>,
     /// Where it stands in the script.
@@ -32,7 +37,9 @@ pub struct Piece {
 /// A name with what qualifies it, as bytes of the script's encoding: unquoted, folded to lower case if it was not quoted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Qualified {
+    /// The schema, if it is given.
     pub schema: Option<Vec<u8>>,
+    /// The name itself.
     pub name: Vec<u8>,
 }
 
@@ -50,6 +57,12 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Everything that was kept, with what kind it is: equal for statements that begin alike.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.text
+    }
+
     /// Takes a token of the statement: no comment, no rows.
     pub fn take(&mut self, token: &Token, place: &Range<u64>) {
         self.start.get_or_insert(place.start);
@@ -66,6 +79,7 @@ impl Statement {
             _ => return,
         };
         if self.pieces.len() < PIECES {
+            self.text.push(kind as u8);
             let start = self.text.len();
             self.text.extend_from_slice(bytes.get(..LENGTH).unwrap_or(bytes));
             self.pieces.push(Piece { kind, text: start..self.text.len(), place: place.clone(), depth: self.depth });

@@ -29,6 +29,9 @@ enum Kind {
     New,
     Copy,
     Set,
+    Insert,
+    /// `INSERT ... VALUES`
+    Values,
     /// At this many words of `CREATE [OR REPLACE]`.
     Create,
     /// `CREATE FUNCTION`, `CREATE PROCEDURE`
@@ -51,6 +54,11 @@ impl Watch {
         matches!(self.kind, Kind::Other)
     }
 
+    /// Whether the rows of an `INSERT` stand in parentheses here.
+    pub const fn in_values(&self) -> bool {
+        matches!(self.kind, Kind::Values)
+    }
+
     /// Whether a semicolon ends the statement here.
     pub const fn ends(&self) -> bool {
         self.bodies == 0
@@ -67,6 +75,8 @@ impl Watch {
         self.words = self.words.saturating_add(1);
         match self.kind {
             Kind::New if is("copy") => self.kind = Kind::Copy,
+            Kind::New if is("insert") => self.kind = Kind::Insert,
+            Kind::Insert if is("values") => self.kind = Kind::Values,
             Kind::New if is("set") => self.kind = Kind::Set,
             Kind::New if is("create") => self.kind = Kind::Create,
             Kind::Create if is("function") || is("procedure") => self.kind = Kind::Routine,
@@ -75,7 +85,7 @@ impl Watch {
             Kind::Copy => self.copy(is("from"), is("stdin")),
             Kind::Set => return self.set(word),
             Kind::Routine => self.routine(word),
-            Kind::Other => {}
+            Kind::Insert | Kind::Values | Kind::Other => {}
         }
         None
     }

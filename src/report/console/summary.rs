@@ -39,6 +39,9 @@ pub fn summary(evidence: &Evidence, reports: Option<&Path>, style: &Style) -> St
     out.extend(records.iter().filter_map(|record| kept(record)));
     if !style.quiet || !out.is_empty() {
         out += &counts(&evidence.summary, style);
+        for what in &evidence.run.undelivered {
+            out += &wrap("", "  ", &one_line(what), style.width);
+        }
         if let Some(folder) = reports {
             let _ = writeln!(out, "reports: {} (evidence.json, junit.xml)", one_line(&folder.display().to_string()));
         }

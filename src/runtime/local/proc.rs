@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn stat_is_read_whatever_the_program_is_called() {
         let stat = "4242 (a) b (c) S 1 4242 4242 34816 5 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2 3";
-        let (state, parent, group, terminal, cpu, start) = ('S', 1, 4242, 34816, 11, 987_654);
-        let expected = Stat { program: "a) b (c".into(), state, parent, group, terminal, cpu, start };
+        let expected =
+            Stat { program: "a) b (c".into(), state: 'S', parent: 1, group: 4242, terminal: 34816, cpu: 11, start: 987_654 };
         assert_eq!(Stat::parse(stat), Some(expected));
         for bad in ["", "1", "1 (x", "1 (x) S 1 2"] {
             assert_eq!(Stat::parse(bad), None, "{bad}");

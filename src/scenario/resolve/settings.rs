@@ -6,15 +6,17 @@ use crate::scenario::de::Typed;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Problem};
 use crate::scenario::spec::{
-    CredentialsSpec, OneOrMany, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
+    CredentialsSpec, HistorySpec, OneOrMany, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
 };
-use crate::scenario::{Credentials, RuntimeSettings, S3Spec, Settings, StoreSpec, Waits};
+use crate::scenario::{Credentials, HistorySettings, RuntimeSettings, S3Spec, Settings, StoreSpec, Waits};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SCENARIO_TIMEOUT: Duration = Duration::from_hours(2);
 const CONNECT: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(30);
+/// A year of nightly runs.
+const HISTORY_KEEP: usize = 400;
 
 /// What is known of the stores, for scenarios that name one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +79,7 @@ pub fn settings(
         scratch,
         scratch_max: max.value().map(|bytes| bytes.0),
         reports: reports.unwrap_or_else(|| folder.join("reports").join("out")),
+        history: history(spec.history.value().unwrap_or_default(), folder, &mut collect),
     };
     (ResolvedSettings { settings, stores, scenario_timeout: timeouts.scenario }, collect.into_problems())
 }
@@ -273,6 +276,16 @@ fn command_line(line: Spanned<String>, collect: &mut Collector) -> Option<String
     let hint = format!("Write {SOCKET} where it takes the path of a Unix socket, or {PORT} where it takes a port on 127.0.0.1.");
     collect.wrong(line.place, format!("`command` has neither {SOCKET} nor {PORT}"), hint);
     None
+}
+
+fn history(spec: HistorySpec, folder: &Path, collect: &mut Collector) -> HistorySettings {
+    let dir = path(spec.dir, "dir", folder, collect).unwrap_or_else(|| folder.join("reports").join("history"));
+    let keep = spec.keep.given();
+    if let Some(keep) = keep.as_ref().filter(|keep| !(1..=1_000_000).contains(&keep.value)) {
+        collect.wrong(keep.place, format!("`keep` is {}", keep.value), "Write a number from 1 to 1000000, or leave the key out.");
+    }
+    let keep = keep.and_then(|keep| usize::try_from(keep.value).ok()).unwrap_or(HISTORY_KEEP);
+    HistorySettings { dir, keep }
 }
 
 fn processors(cpus: &Spanned<u64>, collect: &mut Collector) -> Option<usize> {

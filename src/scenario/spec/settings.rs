@@ -20,6 +20,8 @@ pub struct SettingsSpec {
     pub timeouts: Field<TimeoutsSpec>,
     /// Where reports go.
     pub reports: Field<ReportsSpec>,
+    /// Where earlier runs are remembered.
+    pub history: Field<HistorySpec>,
 }
 
 /// One store: either a bucket or a folder.
@@ -177,4 +179,17 @@ pub struct ReportsSpec {
     /// The folder that each run gets a folder in; `reports/out` when left out.
     #[schemars(length(min = 1))]
     pub dir: Field<String>,
+}
+
+/// Where earlier runs are remembered, for `drift: { against: last_good }` and `assay history`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "History")]
+pub struct HistorySpec {
+    /// The folder that keeps one file per scenario and run; `reports/history` when left out. It must outlive the machine that a run
+    /// is done on.
+    #[schemars(length(min = 1))]
+    pub dir: Field<String>,
+    /// The most runs that are kept of each scenario. The last good one always stays.
+    #[schemars(range(min = 1, max = 1_000_000), extend("default" = 400))]
+    pub keep: Field<u64>,
 }

@@ -13,6 +13,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::Error as DriverError;
 use mongodb::{Client, Collection as DriverCollection};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How documents are counted.
@@ -63,7 +64,14 @@ pub async fn count(
     }
     let mut groups: Vec<Group> = stream::iter(counted).buffer_unordered(counting.at_once.max(1)).try_collect().await?;
     groups.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Census { vantage, groups_are: "collections".into(), counted_in: "documents".into(), groups, inventory })
+    Ok(Census {
+        vantage,
+        groups_are: "collections".into(),
+        counted_in: "documents".into(),
+        groups,
+        inventory,
+        partitions: BTreeMap::new(),
+    })
 }
 
 /// The field whose time decides whether a document counts; outer `None`: the collection does not count.

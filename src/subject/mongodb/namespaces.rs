@@ -252,6 +252,7 @@ mod tests {
                 inventory("indexes", &["shop.a._id_", "shop.a.b.x_1", "shop.logs._id_"]),
                 inventory("views", &["shop.v"]),
             ],
+            partitions: std::collections::BTreeMap::new(),
         };
         let applied = namespaces(&[], &["shop.logs"], &[("shop.a.b", "other.ab"), ("shop.v", "other.v")]).applied(census);
         let groups: Vec<(&str, u64)> = applied.groups.iter().map(|g| (g.name.as_str(), g.count)).collect();

@@ -129,7 +129,7 @@ async fn judge(call: &Call, run: &ToolRun, survey: &Survey, instance: &Instance,
     outcomes.extend(inventory::judge_keys(survey, &namespaces, instance).await?);
     let mut databases: Vec<String> = survey.namespaces.iter().filter(|n| !n.is_internal()).map(|n| n.db.clone()).collect();
     databases.dedup();
-    Ok(Restored { databases, outcomes, tools: vec![tool], log })
+    Ok(Restored { databases, prefixed: true, outcomes, tools: vec![tool], log })
 }
 
 /// Sets the tool's own count beside the archive's. What it restores besides collections (users, roles, an oplog) it counts in its

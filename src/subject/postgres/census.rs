@@ -5,7 +5,7 @@ use super::inventory;
 use crate::census::{Census, Group, Newest, Vantage};
 use crate::error::{Error, Result};
 use crate::runtime::local::Instance;
-use crate::subject::Wanted;
+use crate::subject::{Restored, Wanted};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use std::fmt::Write;
@@ -16,16 +16,17 @@ use tokio_postgres::{Client, Row};
 const BATCH_TABLES: usize = 50;
 const BATCH_BYTES: i64 = 64 << 20;
 
-/// Counts databases. With more than one, every name begins with that of its database: `shop.public.users`.
+/// Counts databases. Where there may be several, every name begins with that of its database: `shop.public.users`.
 ///
 /// # Errors
 /// Harness: the server does not answer.
-pub async fn census(databases: &[String], instance: &Instance, wanted: &Wanted) -> Result<Census> {
-    if let [database] = databases {
-        return one(database, instance, wanted).await;
-    }
+pub async fn census(restored: &Restored, instance: &Instance, wanted: &Wanted) -> Result<Census> {
     let mut all = empty();
-    for database in databases {
+    for database in &restored.databases {
+        if !restored.prefixed {
+            all.join(one(database, instance, wanted).await?);
+            continue;
+        }
         let wanted = wanted.within(database);
         all.join(one(database, instance, &wanted).await?.within(database));
     }
@@ -35,7 +36,8 @@ pub async fn census(databases: &[String], instance: &Instance, wanted: &Wanted) 
 /// Nothing was counted yet.
 fn empty() -> Census {
     let (groups_are, counted_in) = ("tables".to_owned(), "rows".to_owned());
-    Census { vantage: Vantage::Restored, groups_are, counted_in, groups: Vec::new(), inventory: Vec::new() }
+    let (groups, inventory, partitions) = Default::default();
+    Census { vantage: Vantage::Restored, groups_are, counted_in, groups, inventory, partitions }
 }
 
 async fn one(database: &str, instance: &Instance, wanted: &Wanted) -> Result<Census> {
@@ -44,7 +46,8 @@ async fn one(database: &str, instance: &Instance, wanted: &Wanted) -> Result<Cen
         let first = connect().await?;
         let snapshot = begin(&first).await?;
         let tables = tables(&first, wanted).await?;
-        let inventory = inventory::read(&first, wanted).await?;
+        // Limited counts are of some tables only, beside a whole census.
+        let inventory = if wanted.before.is_some() { Vec::new() } else { inventory::read(&first, wanted).await? };
         let batches = Mutex::new(batches(tables));
         let workers = instance.limits().cpus.min(batches.lock().map_or(1, |b| b.len())).max(1);
         let counted = try_join_all((0..workers).map(|number| {
@@ -85,6 +88,8 @@ struct Table {
     bytes: i64,
     /// The time columns to look at: plain and quoted.
     columns: Vec<(String, String)>,
+    /// Which rows count, as a clause of SQL; all of them when empty.
+    rows: String,
 }
 
 /// Ordinary tables, leaves of partitioned ones, filled materialized views; nothing of the system's or of an extension's.
@@ -108,16 +113,34 @@ WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND c.relpersistence <> 't'
 ORDER BY 3";
 
 async fn tables(client: &Client, wanted: &Wanted) -> Result<Vec<Table>, tokio_postgres::Error> {
-    let groups: Vec<&str> = wanted.newest.iter().map(|(group, _)| group.as_str()).collect();
+    let limited = wanted.before.iter().flat_map(|before| &before.fields);
+    let groups: Vec<&str> = wanted.newest.iter().chain(limited).map(|(group, _)| group.as_str()).collect();
     let rows = client.query(TABLES, &[&groups]).await?;
-    rows.iter().map(|row| table(row, wanted)).collect()
+    rows.iter().filter_map(|row| table(row, wanted).transpose()).collect()
 }
 
-fn table(row: &Row, wanted: &Wanted) -> Result<Table, tokio_postgres::Error> {
+/// None when it is not to be counted.
+fn table(row: &Row, wanted: &Wanted) -> Result<Option<Table>, tokio_postgres::Error> {
     let (name, plain, quoted): (String, Vec<String>, Vec<String>) = (row.try_get(0)?, row.try_get(3)?, row.try_get(4)?);
     let asked = |column: &str| wanted.newest.iter().any(|(group, field)| *group == name && field == column);
+    let rows = match &wanted.before {
+        None => String::new(),
+        Some(before) => {
+            let limited = |column: &str| before.fields.iter().any(|(group, field)| *group == name && field == column);
+            match plain.iter().zip(&quoted).find(|(column, _)| limited(column)) {
+                Some((_, column)) => older(column, before.time),
+                None => return Ok(None),
+            }
+        }
+    };
     let columns = plain.into_iter().zip(quoted).filter(|(column, _)| asked(column)).collect();
-    Ok(Table { quoted: row.try_get(1)?, bytes: row.try_get(2)?, columns, name })
+    Ok(Some(Table { quoted: row.try_get(1)?, bytes: row.try_get(2)?, columns, rows, name }))
+}
+
+/// Rows with a time before this one. Rows without a time do not count. In a session whose zone is UTC, a column without a zone is
+/// taken as UTC.
+pub fn older(quoted_column: &str, time: Timestamp) -> String {
+    format!(" WHERE {quoted_column} < '{time}'::timestamptz")
 }
 
 /// Sorted by size with the largest last, where the workers take from.
@@ -159,7 +182,8 @@ fn statement(batch: &[Table]) -> String {
         let times: Vec<String> = table.columns.iter().map(|(_, column)| newest(column)).collect();
         let from = &table.quoted;
         // A String takes whatever is written to it.
-        let _ = write!(sql, "{union}SELECT {number}, count(*), ARRAY[{}]::bigint[] FROM ONLY {from}", times.join(", "));
+        let _ =
+            write!(sql, "{union}SELECT {number}, count(*), ARRAY[{}]::bigint[] FROM ONLY {from}{}", times.join(", "), table.rows);
     }
     sql
 }
@@ -186,7 +210,7 @@ mod tests {
     use super::*;
 
     fn table(name: &str, bytes: i64) -> Table {
-        Table { name: name.into(), quoted: name.into(), bytes, columns: Vec::new() }
+        Table { name: name.into(), quoted: name.into(), bytes, columns: Vec::new(), rows: String::new() }
     }
 
     #[test]

@@ -107,6 +107,22 @@ const SIGNS: &[(Class, &[&str])] = &[
             "invalid ENCODING item",
             "invalid STDSTRINGS item",
             "invalid SEARCHPATH item",
+            "unexpected section code",
+            "invalid dumpId",
+            "could not find header for file",
+            "could not find file \"…\" in archive",
+            "is required, but comes before \"…\" in the archive file",
+            "corrupt tar header found",
+            "incomplete tar header found",
+            "mismatch in actual vs. predicted file position",
+            // A part of a dump that was laid out by us from what the archive holds.
+            "could not open input file \"…\": No such file",
+            "could not open large object TOC file \"…\" for input: No such file",
+            "invalid line in large object TOC file",
+            "could not close data file",
+            "don't know how to set owner for object type",
+            "archive items not in correct section order",
+            "archive was made on a machine with larger integers",
         ],
     ),
     (
@@ -156,6 +172,13 @@ const SIGNS: &[(Class, &[&str])] = &[
     (SyntaxError, &["syntax error", "unterminated ", "invalid command \\"]),
 ];
 
+/// Whether a warning says that something is lost or was never right: the tool goes on, and exits with 0.
+fn more_than_a_warning(message: &Message) -> bool {
+    let lost = ["terminating connection", "this installation does not support compression"];
+    let never_right = SIGNS.iter().filter(|(class, _)| *class == CorruptArchive).flat_map(|(_, signs)| signs.iter());
+    lost.iter().any(|sign| message.says(sign)) || (!message.by_server && never_right.into_iter().any(|sign| message.says(sign)))
+}
+
 impl Class {
     /// The class of a message.
     pub fn of(message: &Message) -> Self {
@@ -163,11 +186,11 @@ impl Class {
             Level::Note => return Note,
             Level::Warning if message.text.contains("wal_level is insufficient") => return Note,
             Level::Warning if message.text.contains("errors ignored on restore") => return Note,
-            Level::Warning if !message.text.contains("terminating connection") => return Warning,
+            Level::Warning if !more_than_a_warning(message) => return Warning,
             Level::Warning | Level::Error => {}
         }
         // Damage to the archive is what the tool finds, not what the server says.
-        let possible = |class: Self| class != CorruptArchive || !message.text.contains("ERROR: ");
+        let possible = |class: Self| class != CorruptArchive || !message.by_server;
         let found = SIGNS.iter().find(|(class, signs)| possible(*class) && signs.iter().any(|sign| message.says(sign)));
         found.map_or(Rejected, |(class, _)| *class)
     }

@@ -3,6 +3,7 @@
 
 use super::client;
 use super::packages;
+use crate::census::Census;
 use crate::check::{Outcome, Status};
 use crate::error::{Error, Result};
 use crate::pgdump::{Contents, Entry};
@@ -30,6 +31,8 @@ pub struct LeftOut {
     pub tables: BTreeSet<String>,
     /// The other things that need one of them: `INDEX public.words_idx`.
     pub objects: BTreeSet<String>,
+    /// The same things by the kinds and names of a census.
+    counted: BTreeSet<(&'static str, String)>,
     /// The numbers of the entries that stay, in their order.
     stay: Vec<i32>,
 }
@@ -108,8 +111,21 @@ impl LeftOut {
                 }
             }
         }
+        let counted = contents.entries.iter().filter(|entry| gone.contains(&entry.id)).filter_map(Entry::object).collect();
         let stay = contents.entries.iter().map(|entry| entry.id).filter(|id| !gone.contains(id)).collect();
-        Self { extensions, tables, objects, stay }
+        Self { extensions, tables, objects, counted, stay }
+    }
+
+    /// Takes what is not restored out of the census of the artifact: it cannot come back.
+    pub fn take_from(&self, census: &mut Census) {
+        census.groups.retain(|group| !self.tables.contains(&group.name));
+        for kind in &mut census.inventory {
+            let gone = |name: &String| self.counted.iter().any(|(of, gone)| *of == kind.kind && gone == name);
+            let before = kind.members.len();
+            let stay: Vec<String> = std::mem::take(&mut kind.members).into_iter().filter(|name| !gone(name)).collect();
+            kind.count -= (before - stay.len()) as u64;
+            kind.members = stay;
+        }
     }
 
     /// Writes the list that `pg_restore -L` wants: the numbers of what stays. `None`: everything stays.
@@ -241,6 +257,18 @@ mod tests {
         assert_eq!(left_out.stay, [4, 6, 7]);
         assert_eq!(left_out.tables, BTreeSet::from(["public.places".to_owned()]));
         assert_eq!(left_out.objects, BTreeSet::from(["INDEX public.places_idx".to_owned(), "TABLE public.places".to_owned()]));
+        let group = |name: &str| crate::census::Group { name: name.into(), count: 3, newest: Vec::new() };
+        let kind = |kind: &str, members: &[&str]| crate::census::Inventory {
+            kind: kind.into(),
+            count: members.len() as u64,
+            members: members.iter().map(ToString::to_string).collect(),
+        };
+        let mut census = crate::check::tests::census(&[]);
+        census.groups = vec![group("public.places"), group("public.users")];
+        census.inventory = vec![kind("extensions", &["hstore", "postgis"]), kind("tables", &["public.places", "public.users"])];
+        left_out.take_from(&mut census);
+        assert_eq!(census.groups, [group("public.users")]);
+        assert_eq!(census.inventory, [kind("extensions", &["hstore"]), kind("tables", &["public.users"])]);
         let outcome = left_out.outcome().expect("told");
         assert_eq!(
             (outcome.status, outcome.message.as_str()),

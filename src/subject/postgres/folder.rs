@@ -54,8 +54,9 @@ pub fn table_of_contents(tar: &Path) -> Result<Part> {
     let parts = parts(tar)?;
     let mut found = parts.into_iter().filter(|part| part.name == TOC);
     let Some(first) = found.next() else {
-        return Err(Error::backup(format!("{}: the tar archive holds no {TOC}", Class::CorruptArchive.title()))
-            .hint(Class::CorruptArchive.hint()));
+        // Where it stands late, a tar that is cut has lost it.
+        let what = format!("{}: {TOC} is missing in the tar archive, which may have been cut", Class::CorruptArchive.title());
+        return Err(Error::backup(what).hint(Class::CorruptArchive.hint()));
     };
     match found.next() {
         None => Ok(first),
@@ -250,7 +251,10 @@ mod tests {
     #[test]
     fn none_and_several_dumps_are_told_apart() {
         let error = laid_out(&archive(&[("12.dat", "rows")])).expect_err("none");
-        assert_eq!((error.blame, error.message.as_str()), (Blame::Backup, "corrupt archive: the tar archive holds no toc.dat"));
+        assert_eq!(
+            (error.blame, error.message.as_str()),
+            (Blame::Backup, "corrupt archive: toc.dat is missing in the tar archive, which may have been cut")
+        );
         let error = laid_out(&archive(&[("a/toc.dat", "x"), ("b/toc.dat", "x")])).expect_err("two");
         assert_eq!(error.blame, Blame::Scenario);
     }

@@ -1,14 +1,12 @@
 //! What the first bytes of a payload say: whether it is a dump, of which format, made when, of what and by what. Pure.
-//!
-//! Layout of a custom archive's header: `ReadHead` in `pg_backup_archiver.c` of `PostgreSQL`.
 
-use super::wire::Reader;
 use super::{folder, foreign, sql};
-use crate::error::{Blame, Error, Result};
+use crate::error::{Error, Result};
 use crate::open::magic;
+use crate::pgdump::{self, Cause, Compression, Failure, Header};
 use crate::subject::{Fact, Facts, HEAD};
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Names of facts that other parts of the subject read again.
@@ -26,19 +24,15 @@ pub const TAR: &str = "tar";
 pub const DIRECTORY: &str = "directory";
 /// The value of [`Facts::format`] for SQL text.
 pub const PLAIN: &str = "plain";
+/// The value of [`Facts::format`] for the SQL text of `pg_dumpall`.
+pub const CLUSTER: &str = "cluster";
 
 const MAGIC: &[u8] = b"PGDMP";
-/// What the header of a custom archive says of its format.
-const IN_ONE_FILE: u8 = 1;
-/// What `toc.dat` says of it, in a tar archive and in a directory.
-const IN_PARTS: u8 = 3;
-
 /// No entry of the table of contents is shorter: 15 numbers and strings of at least two bytes each.
 const SHORTEST_ENTRY: u64 = 30;
 
 /// A header holds a name of at most 63 bytes, two versions and a few numbers.
 const LONGEST_HEADER: u64 = 1024;
-const LONGEST_NAME: usize = 64 << 10;
 
 /// Reads what a payload's first bytes say of it. As long as its size is not known, no size is held against it. A directory in a tar may
 /// say nothing yet: then [`in_file`] does.
@@ -49,11 +43,11 @@ const LONGEST_NAME: usize = 64 << 10;
 pub fn read(head: &[u8], size: Option<u64>) -> Result<Facts> {
     let size = size.unwrap_or(u64::MAX);
     match form(head) {
-        Form::Archive => facts(CUSTOM, IN_ONE_FILE, head, size),
-        Form::Sql => sql::facts(&String::from_utf8_lossy(head)),
+        Form::Archive => facts(CUSTOM, pgdump::Format::Custom, head, size),
+        Form::Sql => Ok(sql::facts(&String::from_utf8_lossy(head))),
         Form::Tar(first) if first.is_toc() => {
             let toc = usize::try_from(first.at).ok().and_then(|at| head.get(at..)).unwrap_or_default();
-            facts(first.format(), IN_PARTS, toc, first.size)
+            facts(first.format(), pgdump::Format::Files, toc, first.size)
         }
         Form::Tar(_) => Ok(Facts { format: DIRECTORY.to_owned(), facts: Vec::new() }),
         Form::Other => Err(foreign::no_dump(head)),
@@ -71,7 +65,7 @@ pub fn in_file(path: &Path, head: &[u8], size: u64) -> Result<Facts> {
     file.seek(SeekFrom::Start(toc.at))?;
     let mut first = Vec::new();
     file.take(toc.size.min(HEAD as u64)).read_to_end(&mut first)?;
-    facts(tar.format(), IN_PARTS, &first, toc.size)
+    facts(tar.format(), pgdump::Format::Files, &first, toc.size)
 }
 
 /// Whether these first bytes can be a dump, of whichever format.
@@ -130,17 +124,27 @@ impl FirstFile {
     }
 }
 
-fn facts(format: &str, expected: u8, head: &[u8], size: u64) -> Result<Facts> {
-    let mut reader = Reader::new(Cursor::new(head), head.len() as u64);
-    Ok(Header::read(&mut reader, size, expected)?.facts(format))
+fn facts(format: &str, expected: pgdump::Format, head: &[u8], size: u64) -> Result<Facts> {
+    let header = pgdump::header(head).map_err(|failure| refused(failure, size))?;
+    if header.format != expected {
+        return Err(Error::harness("this is toc.dat, one part of a directory-format dump (pg_dump -Fd)")
+            .hint("Put the whole folder into a tar, or make the dump with `pg_dump -Fc`."));
+    }
+    if header.entries.saturating_mul(SHORTEST_ENTRY) > size {
+        return Err(damaged(&format!("{} TOC entries in {size} bytes cannot be", header.entries)));
+    }
+    Ok(Facts { format: format.to_owned(), facts: given(told(header)) })
 }
 
-fn refuse_other_formats(format: u8, expected: u8) -> Result<()> {
-    match format {
-        format if format == expected => Ok(()),
-        IN_PARTS => Err(Error::harness("this is toc.dat, one part of a directory-format dump (pg_dump -Fd)")
-            .hint("Put the whole folder into a tar, or make the dump with `pg_dump -Fc`.")),
-        other => Err(damaged(&format!("there is no format {other}"))),
+/// More bytes than any header has: then it is its lengths that are wrong.
+fn refused(failure: Failure, size: u64) -> Error {
+    match failure {
+        Failure::Io(e) => Error::from(e).context("cannot read the payload"),
+        Failure::Damage(damage) if damage.cause == Cause::Cut && size < LONGEST_HEADER => {
+            Error::backup("the archive is cut short within its header")
+        }
+        Failure::Damage(damage) if damage.cause == Cause::Cut => damaged("its lengths cannot be"),
+        Failure::Damage(damage) => damaged(&damage.what),
     }
 }
 
@@ -149,102 +153,23 @@ fn damaged(how: &str) -> Error {
         .hint("Look for a transfer in text mode on the way to the store.")
 }
 
-/// A custom archive's header.
-pub struct Header {
-    /// The version is 1.`minor`.
-    pub minor: u8,
-    /// Bytes of a place in the file.
-    pub offset_size: u8,
-    /// How many entries the table of contents has.
-    pub entries: i64,
-    origin: Origin,
-}
-
-/// What the header says of where the archive comes from.
-struct Origin {
-    compression: String,
-    taken: Option<String>,
-    database: Option<String>,
-    from: Option<String>,
-    by: Option<String>,
-}
-
-impl Header {
-    /// Reads the header of a custom archive of `size` bytes; the entries follow.
-    ///
-    /// # Errors
-    /// Backup: it is broken. Harness: a format that is not supported.
-    pub fn of_custom<R: Read + Seek>(reader: &mut Reader<R>, size: u64) -> Result<Self> {
-        Self::read(reader, size, IN_ONE_FILE)
-    }
-
-    /// Reads the header of an archive of `size` bytes, of the format that is expected here; the entries follow.
-    ///
-    /// # Errors
-    /// Backup: it is broken. Harness: a format that is not supported.
-    fn read<R: Read + Seek>(reader: &mut Reader<R>, size: u64, expected: u8) -> Result<Self> {
-        // More bytes than any header has: then it is its lengths that are wrong.
-        let cut = |e: io::Error| match (Error::from(e), size) {
-            (error, _) if error.blame != Blame::Backup => error,
-            (_, ..LONGEST_HEADER) => Error::backup("the archive is cut short within its header"),
-            _ => damaged("its lengths cannot be"),
-        };
-        let magic: [u8; MAGIC.len()] = reader.bytes().map_err(cut)?;
-        if magic != MAGIC {
-            return Err(damaged("it does not begin with PGDMP"));
-        }
-        let [major, minor, _revision, int_size, offset_size, format] = reader.bytes().map_err(cut)?;
-        if major != 1 || minor < 10 || !(1..=8).contains(&int_size) || !(1..=8).contains(&offset_size) {
-            return Err(damaged("its version or its integer sizes cannot be"));
-        }
-        refuse_other_formats(format, expected)?;
-        reader.set_int_size(int_size);
-        let origin = Origin::read(reader, minor).map_err(cut)?;
-        let entries = reader.int().map_err(cut)?;
-        // A changed byte here, or line feeds that a text-mode transfer changed, and pg_restore restores nothing without a word.
-        if entries <= 0 || entries.unsigned_abs().saturating_mul(SHORTEST_ENTRY) > size {
-            return Err(damaged(&format!("{entries} TOC entries in {size} bytes cannot be")));
-        }
-        Ok(Self { minor, offset_size, entries, origin })
-    }
-
-    fn facts(self, format: &str) -> Facts {
-        let Origin { compression, taken, database, from, by } = self.origin;
-        let facts = [
-            ("database", database),
-            (DUMPED_FROM, from),
-            (DUMPED_BY, by),
-            ("taken at", taken.map(|time| format!("{time} (time zone of the dump's host)"))),
-            (COMPRESSION, Some(compression)),
-            (TOC_ENTRIES, Some(self.entries.to_string())),
-            (ARCHIVE_VERSION, Some(format!("1.{}", self.minor))),
-        ];
-        Facts { format: format.to_owned(), facts: given(facts) }
-    }
-}
-
-impl Origin {
-    fn read<R: Read + Seek>(reader: &mut Reader<R>, minor: u8) -> io::Result<Self> {
-        let compression = if minor >= 15 { algorithm(reader.byte()?) } else { level(reader.int()?) };
-        let taken = local_time(reader)?;
-        let mut text = || reader.text(LONGEST_NAME);
-        Ok(Self { compression, taken, database: text()?, from: text()?, by: text()? })
-    }
-}
-
-/// `struct tm`: seconds first, months from 0, years from 1900. `None`: no such time.
-fn local_time<R: Read + Seek>(reader: &mut Reader<R>) -> io::Result<Option<String>> {
-    let (second, minute, hour) = (reader.int()?, reader.int()?, reader.int()?);
-    let (day, month, year, _daylight_saving) = (reader.int()?, reader.int()?, reader.int()?, reader.int()?);
-    let small = |number: i64| i8::try_from(number).ok();
-    let time = || {
-        let year = i16::try_from(year.checked_add(1900)?).ok()?;
-        let (month, day) = (small(month.checked_add(1)?)?, small(day)?);
-        // A leap second is written as 60.
-        let second = small(second)?.min(59);
-        jiff::civil::DateTime::new(year, month, day, small(hour)?, small(minute)?, second, 0).ok()
+fn told(header: Header) -> [(&'static str, Option<String>); 7] {
+    let taken = header.created.map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
+    let compression = match header.compression {
+        Compression::None => "none",
+        Compression::Gzip => "gzip",
+        Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
     };
-    Ok(time().map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()))
+    [
+        ("database", header.database),
+        (DUMPED_FROM, header.server_version),
+        (DUMPED_BY, header.dump_version),
+        ("taken at", taken.map(|time| format!("{time} (time zone of the dump's host)"))),
+        (COMPRESSION, Some(compression.to_owned())),
+        (TOC_ENTRIES, Some(header.entries.to_string())),
+        (ARCHIVE_VERSION, Some(format!("1.{}", header.minor))),
+    ]
 }
 
 /// Those of the facts that are there.
@@ -252,24 +177,10 @@ pub fn given<const N: usize>(facts: [(&str, Option<String>); N]) -> Vec<Fact> {
     facts.into_iter().filter_map(|(name, value)| value.map(|value| Fact { name: name.to_owned(), value })).collect()
 }
 
-/// Before version 1.15: the level of gzip, -1 its default.
-fn level(level: i64) -> String {
-    if level == 0 { "none".into() } else { "gzip".into() }
-}
-
-fn algorithm(number: u8) -> String {
-    match number {
-        0 => "none".into(),
-        1 => "gzip".into(),
-        2 => "lz4".into(),
-        3 => "zstd".into(),
-        other => format!("unknown ({other})"),
-    }
-}
-
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::error::Blame;
     use proptest::prelude::*;
 
     pub fn int(out: &mut Vec<u8>, value: i32) {
@@ -333,7 +244,7 @@ pub mod tests {
     fn an_impossible_number_of_entries_is_a_broken_backup() {
         for (entries, size) in [(0, 100_000), (-1_650_803_752, 100_000), (1000, 29_999)] {
             let error = read(&header(14, entries), Some(size)).expect_err("impossible");
-            assert!(error.blame == Blame::Backup && error.message.contains("TOC entries"), "{error}");
+            assert!(error.blame == Blame::Backup && error.message.contains("entries"), "{error}");
         }
     }
 
@@ -349,15 +260,19 @@ pub mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_not_held_against_the_backup() {
+    fn a_part_of_a_directory_is_no_dump_and_no_bad_one() {
         let mut part = header(14, 42);
         part[10] = 3;
-        let cluster = b"--\n-- PostgreSQL database cluster dump\n--\nSET x = 1;\n".to_vec();
-        let create = b"SET x = 1;\nCREATE DATABASE codetalk WITH TEMPLATE = template0;\n\\connect codetalk\n".to_vec();
-        for head in [part, cluster, create] {
-            let error = read(&head, None).expect_err("later");
-            assert!(error.blame == Blame::Harness && error.hint.is_some(), "{error}");
-            assert!(recognises(&head));
+        let error = read(&part, None).expect_err("a part");
+        assert!(error.blame == Blame::Harness && error.hint.is_some(), "{error}");
+    }
+
+    #[test]
+    fn every_kind_of_script_is_told() {
+        let cluster = "--\n-- PostgreSQL database cluster dump\n--\nSET x = 1;\n";
+        let create = "SET x = 1;\nCREATE DATABASE codetalk WITH TEMPLATE = template0;\n\\connect codetalk\n";
+        for (head, format) in [(cluster, CLUSTER), (create, PLAIN)] {
+            assert_eq!(read(head.as_bytes(), None).expect("a script").format, format);
         }
     }
 
@@ -380,7 +295,7 @@ pub mod tests {
     #[test]
     fn archives_in_a_tar_tell_what_custom_ones_tell() {
         let mut toc = header(14, 2);
-        toc[10] = IN_PARTS;
+        toc[10] = 3;
         toc.resize(1000, 0);
         let rows = vec![b'x'; 2 * HEAD];
         let long = format!("{}toc.dat", "a-long-folder/".repeat(20));
@@ -411,7 +326,7 @@ pub mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
             let mut toc = header(14, 2);
-            toc[10] = IN_PARTS;
+            toc[10] = 3;
             toc.resize(1000, 0);
             change(&mut toc);
             let (tar, path) = (tar(&[("toc.dat", &toc)], true), dir.path().join("tar"));

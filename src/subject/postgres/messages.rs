@@ -20,6 +20,8 @@ pub enum Level {
 pub struct Message {
     /// How bad it is.
     pub level: Level,
+    /// The server says it, and the tool only hands it on.
+    pub by_server: bool,
     /// Its first line without the tool's name, values left out.
     pub text: String,
     /// What the server or the tool adds to it, values left out: the rest of a statement or of a row could say anything.
@@ -94,7 +96,9 @@ fn head(line: &str) -> Option<Message> {
         Some(number) => format!("psql: line {}: {word}: {text}", number.as_str()),
         None => line.to_owned(),
     };
-    Some(Message { level, text: scrub::line(text), details: Vec::new(), lines: vec![scrub::line(&shown)] })
+    // psql hands the server's words on in capitals; pg_restore says what it was doing before them.
+    let by_server = word.starts_with(char::is_uppercase) || text.contains("ERROR:  ");
+    Some(Message { level, by_server, text: scrub::line(text), details: Vec::new(), lines: vec![scrub::line(&shown)] })
 }
 
 fn level_of(word: &str) -> Level {
@@ -111,7 +115,13 @@ fn is_detail(line: &str) -> bool {
 
 /// A line before any message: of the loader, of a library.
 fn loose(line: &str) -> Message {
-    Message { level: Level::Error, text: scrub::line(line), details: Vec::new(), lines: vec![scrub::line(line)] }
+    Message {
+        level: Level::Error,
+        by_server: false,
+        text: scrub::line(line),
+        details: Vec::new(),
+        lines: vec![scrub::line(line)],
+    }
 }
 
 impl Message {

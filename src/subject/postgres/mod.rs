@@ -3,14 +3,14 @@
 mod census;
 mod class;
 mod classify;
-mod clean;
 pub(crate) mod client;
 pub mod extensions;
 mod folder;
 mod foreign;
 mod header;
+mod integrity;
 mod inventory;
-mod lexer;
+pub(crate) mod live;
 mod messages;
 mod packages;
 mod query;
@@ -18,18 +18,18 @@ pub(crate) mod recipe;
 mod restore;
 mod roles;
 mod scrub;
+mod shape;
 mod sql;
 mod survey;
-mod toc;
-mod walk;
-mod wire;
 
 use crate::census::Census;
-use crate::error::{Error, Result};
+use crate::check::integrity::{Examined, IntegrityCheck};
+use crate::check::schema::Shape;
+use crate::error::Result;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
 use crate::scenario::SqlCheck;
-use crate::subject::{Attempt, Body, Facts, Intake, Payload, Restored, Subject, Surveyed, Wanted, needed};
+use crate::subject::{Attempt, Facts, Intake, Payload, Restored, Subject, Surveyed, Wanted, needed};
 use async_trait::async_trait;
 use extensions::WithoutExtension;
 use recipe::PostgresRecipe;
@@ -44,6 +44,8 @@ pub struct PostgresSpec {
     pub jobs: Option<usize>,
     /// The extensions to go on without where the server does not have them.
     pub without_extensions: Vec<WithoutExtension>,
+    /// An archive's own bytes are not looked through.
+    pub skip_survey: bool,
 }
 
 /// A dump in its file.
@@ -87,8 +89,9 @@ impl Subject for Postgres {
         header::in_file(path, head, size)
     }
 
-    fn intake(&self, _facts: &Facts) -> Intake {
-        Intake::File
+    /// `pg_restore` reads an archive out of order; a script goes straight into psql.
+    fn intake(&self, facts: &Facts) -> Intake {
+        if [header::PLAIN, header::CLUSTER].contains(&facts.format.as_str()) { Intake::Stream } else { Intake::File }
     }
 
     fn recipe(&self, facts: &Facts) -> Option<Box<dyn Recipe>> {
@@ -96,50 +99,34 @@ impl Subject for Postgres {
     }
 
     async fn restore(&self, payload: Payload, facts: &Facts, instance: Option<&Instance>) -> Attempt {
-        let Payload { head, body } = payload;
-        let done = match (body, needed(instance)) {
-            (Body::File { path, size }, Ok(instance)) => {
-                restore::restore(&Dump { path, size, head }, facts, instance, &self.spec).await
-            }
-            (Body::Stream(_), _) => Err(Error::harness("a dump is restored from a file; this is a mistake in assay")),
-            (_, Err(error)) => Err(error),
-        };
-        let not_tested = done.as_ref().map(|done| done.left_out.not_tested()).unwrap_or_default();
-        Attempt { surveyed: Surveyed { not_tested, ..Surveyed::default() }, restored: done.map(|done| done.restored) }
+        match needed(instance) {
+            Ok(instance) => restore::restore(payload, facts, instance, &self.spec).await,
+            Err(error) => Attempt { surveyed: Surveyed::default(), restored: Err(error) },
+        }
     }
 
     async fn census(&self, restored: &Restored, instance: Option<&Instance>, wanted: &Wanted) -> Result<Census> {
-        census::census(&restored.databases, needed(instance)?, wanted).await
+        census::census(restored, needed(instance)?, wanted).await
     }
 
     async fn query(&self, restored: &Restored, instance: Option<&Instance>, query: &SqlCheck) -> Result<Option<String>> {
         query::query(&restored.databases, needed(instance)?, query).await
     }
 
-    fn not_tested(&self, facts: &Facts) -> Vec<String> {
-        let mut open = vec![
+    async fn examine(&self, restored: &Restored, instance: Option<&Instance>, check: &IntegrityCheck) -> Result<Examined> {
+        integrity::examine(&restored.databases, needed(instance)?, check).await
+    }
+
+    async fn shape(&self, restored: &Restored, instance: Option<&Instance>) -> Result<Shape> {
+        shape::shape(&restored.databases, needed(instance)?).await
+    }
+
+    fn not_tested(&self, _facts: &Facts) -> Vec<String> {
+        vec![
             "roles, owners and privileges: they are not restored".to_owned(),
             "tablespaces and the settings of the database itself".to_owned(),
             "whether the restored data is what the live system holds".to_owned(),
-        ];
-        let plain = facts.format == header::PLAIN;
-        let uncompressed = facts.get(header::COMPRESSION) == Some("none");
-        for (applies, what) in [
-            (plain, "lines lost from the middle of a plain dump: they leave no trace"),
-            // pg_dump says both where it was made and where it ends.
-            (
-                plain && facts.get(header::DUMPED_FROM).is_none(),
-                "whether the script is whole: it has no end mark, so a cut one may pass",
-            ),
-            (
-                !plain,
-                "single changed bytes in the definitions of tables and the like: an archive's table of contents has no checksum",
-            ),
-            (uncompressed, "single changed bytes in the rows: an uncompressed archive has no checksum"),
-        ] {
-            open.extend(applies.then(|| what.to_owned()));
-        }
-        open
+        ]
     }
 
     fn connect_hint(&self, restored: &Restored, instance: &Instance) -> String {
@@ -147,28 +134,5 @@ impl Subject for Postgres {
         let user = recipe::SUPERUSER;
         let database = restored.databases.first().map_or("postgres", String::as_str);
         format!("PGPASSWORD=\"$(cat {})\" psql -h {socket} -U {user} {database}", password.display())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::subject::Fact;
-
-    #[test]
-    fn what_stays_open_depends_on_the_format() {
-        let open = |format: &str, facts: &[(&str, &str)]| {
-            let facts = facts.iter().map(|(name, value)| Fact { name: (*name).into(), value: (*value).into() }).collect();
-            Postgres::new(PostgresSpec::default()).not_tested(&Facts { format: format.into(), facts }).join("\n")
-        };
-        let signs = ["table of contents", "rows: an uncompressed", "lines lost", "end mark"];
-        for (open, expected) in [
-            (open(header::CUSTOM, &[(header::COMPRESSION, "gzip")]), [true, false, false, false]),
-            (open(header::CUSTOM, &[(header::COMPRESSION, "none")]), [true, true, false, false]),
-            (open(header::PLAIN, &[(header::DUMPED_FROM, "15.18")]), [false, false, true, false]),
-            (open(header::PLAIN, &[]), [false, false, true, true]),
-        ] {
-            assert_eq!(signs.map(|sign| open.contains(sign)), expected, "{open}");
-        }
     }
 }

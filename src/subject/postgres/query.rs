@@ -1,6 +1,7 @@
 //! One read-only question with one value.
 
 use super::{client, scrub};
+use crate::check::did_you_mean;
 use crate::error::{Error, Result};
 use crate::runtime::local::Instance;
 use crate::scenario::SqlCheck;
@@ -11,17 +12,28 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 /// The server ends a query at its limit; this much later we do not wait for the server any more.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Answers a query with its single value as text; `None` is SQL's NULL or no row. With several databases it is asked of the first.
+/// Answers a query with its single value as text; `None` is SQL's NULL or no row.
 ///
 /// # Errors
 /// Scenario: the query is wrong or has not one value. Harness: it took too long, or the server went away.
 pub async fn query(databases: &[String], instance: &Instance, check: &SqlCheck) -> Result<Option<String>> {
-    let database = databases.first().map_or("postgres", String::as_str);
+    let database = database(databases, check)?;
     let answer = async {
         let client = client::connect(instance.place(), instance.password(), database).await.map_err(|e| error(&e, check))?;
         ask(&client, check).await
     };
     tokio::time::timeout(check.timeout + GRACE, answer).await.unwrap_or_else(|_| Err(too_slow(check)))
+}
+
+/// The database that a check asks.
+fn database<'d>(databases: &'d [String], check: &SqlCheck) -> Result<&'d str> {
+    let asked = |name: &&String| check.database.as_ref().is_none_or(|asked| asked == *name);
+    let found = databases.iter().find(asked);
+    found.map(String::as_str).ok_or_else(|| {
+        let asked = check.database.as_deref().unwrap_or_default();
+        Error::scenario(format!("the backup holds no database `{asked}`"))
+            .hint(did_you_mean(asked, databases.iter().map(String::as_str)))
+    })
 }
 
 /// The query becomes a cursor's, in a read-only transaction. Preparing and declaring go through the extended protocol,

@@ -1,7 +1,7 @@
 //! Which server can take a dump, and how it is set up for restoring.
 
 use super::client;
-use super::header::{ARCHIVE_VERSION, DUMPED_BY, DUMPED_FROM, PLAIN};
+use super::header::{ARCHIVE_VERSION, DUMPED_BY, DUMPED_FROM};
 use crate::error::{Error, Result};
 use crate::runtime::{Call, Installation, Limits, Place, Recipe};
 use crate::secret::Secret;
@@ -58,12 +58,9 @@ fn major(version: &str) -> Option<u32> {
     version.get(..digits)?.parse().ok()
 }
 
-/// `pg_restore` reads archives up to the version that it writes itself: 12 to 15 write 1.14, 16 writes 1.15, 17 and 18
+/// A script can be read by all. `pg_restore` reads archives up to the version that it writes itself: 12 to 15 write 1.14, 16 writes 1.15, 17 and 18
 /// write 1.16. What comes later can be read by the one that wrote it.
 fn readable_from(facts: &Facts) -> u32 {
-    if facts.format == PLAIN {
-        return OLDEST;
-    }
     let minor = facts.get(ARCHIVE_VERSION).and_then(|version| version.strip_prefix("1.")).and_then(|minor| minor.parse().ok());
     match minor {
         Some(..=14u32) | None => OLDEST,
@@ -183,12 +180,13 @@ fn settings(place: &Place, limits: &Limits) -> String {
     SETTINGS.to_owned() + &sized.collect::<String>()
 }
 
-/// `log_min_messages = log` leaves out failing statements: they may show values of the restored data.
+/// Passwords are scram's, which 12 and 13 do not make by themselves. `log_min_messages = log` leaves out failing statements: they may show values of the restored data.
 /// Dynamic shared memory lies in the data folder, so that nothing of it stays in `/dev/shm`.
 const SETTINGS: &str = "\
 listen_addresses = ''
 unix_socket_permissions = 0700
 port = 5432
+password_encryption = 'scram-sha-256'
 max_connections = 64
 max_locks_per_transaction = 1024
 fsync = off

@@ -1,39 +1,21 @@
 //! What the first bytes of a plain dump, or of a script by hand, say. Pure.
 
-use super::header::{DUMPED_BY, DUMPED_FROM, PLAIN, given};
-use crate::error::{Error, Result};
+use super::header::{CLUSTER, DUMPED_BY, DUMPED_FROM, PLAIN, given};
 use crate::subject::Facts;
 
-/// What to do about what is not supported.
-const HINT_FORMATS: &str = "Make the dump with `pg_dump -Fc` (best) or as plain SQL.";
-
 /// How `pg_dump` begins a plain dump; so do the parts of a dump of a whole cluster.
-pub const BEGIN: &str = "-- PostgreSQL database dump";
+const BEGIN: &str = "-- PostgreSQL database dump";
 const CLUSTER_BEGIN: &str = "-- PostgreSQL database cluster dump";
 
 /// Reads what a plain dump says of itself.
-///
-/// # Errors
-/// Harness: a kind of plain dump that is not supported yet.
-pub fn facts(text: &str) -> Result<Facts> {
-    let unsupported = |what: &str| Err(Error::harness(format!("{what} is not supported yet")).hint(HINT_FORMATS));
-    if text.lines().take(20).any(|line| line.starts_with(CLUSTER_BEGIN)) {
-        return unsupported("a dump of a whole cluster (pg_dumpall)");
-    }
-    // Behind the first table come rows, which may say anything.
-    let preamble = || text.lines().take_while(|line| !["CREATE TABLE ", "COPY ", "INSERT "].iter().any(|s| line.starts_with(s)));
-    if preamble().any(|line| line.starts_with("CREATE DATABASE ") || line.starts_with("\\connect ")) {
-        return unsupported("a plain dump that creates its own database (pg_dump --create)");
-    }
+#[must_use]
+pub fn facts(text: &str) -> Facts {
+    let cluster = text.lines().take(20).any(|line| line.starts_with(CLUSTER_BEGIN));
     let after = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).map(|value| value.trim().to_owned());
     let from = after("-- Dumped from database version ");
     let by = after("-- Dumped by pg_dump version ");
-    Ok(Facts { format: PLAIN.to_owned(), facts: given([(DUMPED_FROM, from), (DUMPED_BY, by)]) })
-}
-
-/// Whether it begins as `pg_dump` begins: then it also ends so.
-pub fn is_by_pg_dump(text: &str) -> bool {
-    text.lines().any(|line| line.trim_end() == BEGIN)
+    let format = if cluster { CLUSTER } else { PLAIN };
+    Facts { format: format.to_owned(), facts: given([(DUMPED_FROM, from), (DUMPED_BY, by)]) }
 }
 
 /// Every command of `PostgreSQL` 18 by its first word (its manual, part VI, "SQL Commands"). More than dumps contain: text

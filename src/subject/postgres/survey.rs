@@ -19,7 +19,8 @@ const MOST_LISTED: usize = 20;
 pub fn surveyed(survey: &Survey, prefixed: bool) -> alongside::Survey {
     let hopeless = survey.damages.iter().any(|damage| matches!(damage.cause, Cause::Cut | Cause::Changed));
     // Counts up to the place where it breaks off are none.
-    let census = (!hopeless).then(|| census(&survey.databases, prefixed));
+    let whole = !hopeless && survey.damages.iter().all(|damage| damage.cause != Cause::Newer);
+    let census = whole.then(|| census(&survey.databases, prefixed));
     let outcome = outcome(&survey.damages, census.as_ref());
     let hopeless = hopeless.then(|| {
         Error::backup("the restore was given up, because the dump is damaged")
@@ -39,9 +40,8 @@ fn outcome(damages: &[Damage], census: Option<&Census>) -> Outcome {
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    Outcome::new(NAME, Status::Fail, told(first) + &more)
-        .evidence(damages.iter().take(MOST_LISTED).map(told))
-        .hint(hint(first.cause))
+    let status = if damages.iter().all(|damage| damage.cause == Cause::Newer) { Status::Warn } else { Status::Fail };
+    Outcome::new(NAME, status, told(first) + &more).evidence(damages.iter().take(MOST_LISTED).map(told)).hint(hint(first.cause))
 }
 
 const fn word(cause: Cause) -> &'static str {
@@ -50,6 +50,7 @@ const fn word(cause: Cause) -> &'static str {
         Cause::Changed => "damaged",
         Cause::Behind => "more than a dump",
         Cause::Unknown => "not as pg_dump writes it",
+        Cause::Newer => "not looked through",
     }
 }
 
@@ -58,6 +59,7 @@ const fn hint(cause: Cause) -> &'static str {
         Cause::Cut => "Look at how it was written and moved: pg_dump did not get to its end, or the upload did not.",
         Cause::Changed => "Look for a failing disk, or for a transfer in text mode, on the way to the store.",
         Cause::Behind => "Look at the job that writes it: something is written behind the dump, or it is written twice.",
+        Cause::Newer => "A newer assay may know this version; until then only the restore speaks for it.",
         Cause::Unknown => "Look at what wrote it, and whether anything changed it on the way to the store.",
     }
 }
@@ -76,7 +78,8 @@ const fn unseen(blind: Blind) -> &'static str {
 /// The artifact's own census. With `prefixed`, every name begins with that of its database.
 fn census(databases: &[Database], prefixed: bool) -> Census {
     let (groups_are, counted_in) = ("tables".to_owned(), "rows".to_owned());
-    let mut all = Census { vantage: Vantage::Artifact, groups_are, counted_in, groups: Vec::new(), inventory: Vec::new() };
+    let (groups, inventory, partitions) = Default::default();
+    let mut all = Census { vantage: Vantage::Artifact, groups_are, counted_in, groups, inventory, partitions };
     for database in databases {
         let one = one(database, &all);
         match database.name.as_deref().filter(|_| prefixed) {
@@ -98,7 +101,8 @@ fn one(database: &Database, like: &Census) -> Census {
     let large = Inventory { kind: "large_objects".into(), count: database.large_objects, members: Vec::new() };
     let mut inventory: Vec<Inventory> = database.objects.iter().map(kind).chain([large]).collect();
     inventory.sort_by(|a, b| a.kind.cmp(&b.kind));
-    Census { groups: database.tables.iter().map(group).collect(), inventory, ..like.clone() }
+    let (groups, partitions) = (database.tables.iter().map(group).collect(), database.partitions.clone());
+    Census { groups, inventory, partitions, ..like.clone() }
 }
 
 #[cfg(test)]
@@ -139,6 +143,13 @@ mod tests {
         assert_eq!(outcome.message, "cut short: the rows of public.users end early (at byte 1 234) (and 1 more)");
         assert_eq!(outcome.evidence.len(), 2);
         assert!(found.surveyed.census.is_none() && found.hopeless.is_some());
+    }
+
+    #[test]
+    fn a_version_that_is_not_known_here_is_no_failure_and_no_proof() {
+        let found = surveyed(&survey(&[(Cause::Newer, "its version 1.17 is newer")]), false);
+        assert_eq!(found.surveyed.outcomes[0].status, Status::Warn);
+        assert!(found.surveyed.census.is_none() && found.hopeless.is_none());
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! Restoring archives with `pg_restore`: custom ones as they are, those in a tar out of a folder.
 
-use super::{DATABASE, Done, connected, create_database, encoding, finished, tool};
-use crate::check::Outcome;
+use super::{DATABASE, connected, create_database, encoding, finished};
 use crate::error::{Error, Result};
+use crate::pgdump::script::{self, Rules};
 use crate::pgdump::{self, Cause, Contents, Failure};
 use crate::runtime::Call;
 use crate::runtime::local::Instance;
+use crate::subject::alongside::{self, Until, alongside};
 use crate::subject::postgres::class::Class;
 use crate::subject::postgres::extensions::{self, LeftOut};
 use crate::subject::postgres::header::{CUSTOM, TOC_ENTRIES};
-use crate::subject::postgres::{Dump, PostgresSpec, classify, folder, roles, walk};
-use crate::subject::{Facts, Tool};
+use crate::subject::postgres::{Dump, PostgresSpec, classify, folder, roles, survey};
+use crate::subject::{Attempt, Facts, Restored, Surveyed};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
 
 /// Below this size starting another worker costs more than it saves.
 const WORTH_A_WORKER: u64 = 4 << 20;
@@ -27,11 +29,47 @@ struct Archive {
     contents: Option<Contents>,
 }
 
-/// Restores an archive into a fresh database.
+/// Restores an archive into a fresh database while it is looked through.
+pub async fn restore(dump: Dump, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Attempt {
+    if spec.skip_survey {
+        let open = vec![NOT_SURVEYED.to_owned()];
+        return match with_tools(&dump, facts, instance, spec).await {
+            Ok((restored, left_out)) => attempt(Surveyed { not_tested: open, ..Surveyed::default() }, Ok(restored), &left_out),
+            Err(error) => attempt(Surveyed::default(), Err(error), &LeftOut::default()),
+        };
+    }
+    let path = dump.path.clone();
+    let mut left = LeftOut::default();
+    let restoring = async {
+        let (restored, left_out) = with_tools(&dump, facts, instance, spec).await?;
+        left = left_out;
+        Ok(restored)
+    };
+    let Attempt { surveyed, restored } = alongside(move |given_up| look_through(&path, given_up), restoring).await;
+    attempt(surveyed, restored, &left)
+}
+
+const NOT_SURVEYED: &str = "the dump's own bytes: `survey: false` leaves them out, so nothing tells how many rows it holds";
+
+fn attempt(mut surveyed: Surveyed, restored: Result<Restored>, left_out: &LeftOut) -> Attempt {
+    surveyed.not_tested.extend(left_out.not_tested());
+    if let Some(census) = &mut surveyed.census {
+        left_out.take_from(census);
+    }
+    Attempt { surveyed, restored }
+}
+
+fn look_through(path: &Path, given_up: CancellationToken) -> Result<alongside::Survey> {
+    let fail = |e: std::io::Error| Error::from(e).context("cannot read the payload");
+    let survey = pgdump::survey(Until::new(File::open(path).map_err(fail)?, given_up)).map_err(fail)?;
+    Ok(survey::surveyed(&survey, false))
+}
+
+/// Restores with the tools of the instance.
 ///
 /// # Errors
 /// Backup: it is cut short or corrupt. Harness: the server or the tools cannot do it, or an extension is missing.
-pub async fn restore(dump: &Dump, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<Done> {
+async fn with_tools(dump: &Dump, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<(Restored, LeftOut)> {
     let archive = open(dump, facts, instance).await?;
     let left_out = match &archive.contents {
         Some(contents) => extensions::settle(contents, instance, &spec.without_extensions).await?,
@@ -40,26 +78,23 @@ pub async fn restore(dump: &Dump, facts: &Facts, instance: &Instance, spec: &Pos
     create_database(instance, encoding(archive.first_statements(&dump.head).as_bytes())).await?;
     let list = dump.path.with_file_name("list");
     let list = left_out.write_list(&list, instance)?;
-    let (roles, lister) = make_roles(&archive, list, instance).await?;
+    let roles = roles::make(archive.roles()?, instance).await?;
     let call = pg_restore(&archive, list, facts, instance, spec);
     let run = instance.run(&call).await?;
     if classify::may_be_damage(&run) {
         let listing = instance.run(&Call::new("pg_restore").arg("-l").arg(&archive.path)).await?;
         classify::unlistable(&listing).map_or(Ok(()), Err)?;
     }
-    let mut done = finished(&call, &run, facts, instance)?;
-    done.restored.outcomes.extend(left_out.outcome());
-    done.restored.outcomes.extend(roles);
-    done.restored.tools.extend(lister);
-    done.left_out = left_out;
-    Ok(done)
+    let mut restored = finished(&call, &run, facts, instance)?;
+    restored.outcomes.extend(left_out.outcome());
+    restored.outcomes.extend(roles);
+    Ok((restored, left_out))
 }
 
 /// Looks through the table of contents, and lays a dump in a tar out in a folder: `pg_restore` takes tar archives themselves only
 /// with one job, spins for ever on some that are cut, and knows no directory in a tar.
 async fn open(dump: &Dump, facts: &Facts, instance: &Instance) -> Result<Archive> {
     if facts.format == CUSTOM {
-        walk::walk(dump.path.clone()).await?;
         let contents = contents(dump.path.clone()).await?;
         return Ok(Archive { path: dump.path.clone(), size: dump.size, contents });
     }
@@ -74,7 +109,7 @@ async fn contents(path: PathBuf) -> Result<Option<Contents>> {
     let work = tokio::task::spawn_blocking(move || pgdump::contents(BufReader::new(File::open(path)?)));
     match work.await.map_err(|e| Error::harness(format!("reading the archive ended: {e}")))? {
         Ok(contents) => Ok(Some(contents)),
-        Err(Failure::Damage(damage)) if damage.cause == Cause::Unknown => Ok(None),
+        Err(Failure::Damage(damage)) if damage.cause == Cause::Newer => Ok(None),
         Err(Failure::Damage(damage)) => {
             let (what, at) = (damage.what, damage.at);
             let message = format!("{}: {what} (at byte {at})", Class::CorruptArchive.title());
@@ -96,30 +131,14 @@ impl Archive {
         }
     }
 
-    /// Whether it may name roles although owners and privileges are not restored. False alarms only cost time.
-    fn may_name_roles(&self) -> bool {
+    /// The roles that its statements name although owners and privileges are not restored: they fail without them.
+    fn roles(&self) -> Result<Vec<String>> {
         let names = |desc: &str| ["POLICY", "USER MAPPING", "SCHEMA"].contains(&desc);
-        let named = |contents: &Contents| {
-            let mut entries = contents.entries.iter();
-            entries.any(|entry| names(&entry.desc) && (entry.desc != "SCHEMA" || entry.definition.contains("AUTHORIZATION")))
-        };
-        self.contents.as_ref().is_none_or(named)
+        let entries = self.contents.iter().flat_map(|contents| &contents.entries).filter(|entry| names(&entry.desc));
+        let statements: String = entries.map(|entry| entry.definition.as_str()).collect();
+        let script = script::pass(statements.as_bytes(), &mut std::io::sink(), &mut Rules::default()).map_err(Error::from)?;
+        Ok(script.roles_named.into_iter().collect())
     }
-}
-
-/// Makes the roles that the statements name: they fail without them. With the outcome comes the tool that told the statements.
-async fn make_roles(archive: &Archive, list: Option<&Path>, instance: &Instance) -> Result<(Option<Outcome>, Option<Tool>)> {
-    if !archive.may_name_roles() {
-        return Ok((None, None));
-    }
-    let schema = archive.path.with_file_name("schema.sql");
-    let call = Call::new("pg_restore").args(["--schema-only", "--no-owner", "--no-privileges", "-f"]).arg(&schema);
-    let call = listed(call, list).arg(&archive.path);
-    let run = instance.run(&call).await?;
-    // A broken archive is for the restore itself to tell.
-    let names = if run.exit.success() { roles::named_in(&schema).await? } else { Vec::new() };
-    let _ = std::fs::remove_file(&schema);
-    Ok((roles::make(names, instance).await?, Some(tool(&call, &run, instance))))
 }
 
 fn listed(call: Call, list: Option<&Path>) -> Call {

@@ -4,42 +4,28 @@ mod archive;
 mod script;
 
 use super::classify::{self, Judgement};
-use super::extensions::LeftOut;
-use super::header::PLAIN;
 use super::recipe::{SUPERUSER, dumped_from};
 use super::{Dump, PostgresSpec, client};
 use crate::error::{Error, Result};
 use crate::runtime::Call;
 use crate::runtime::local::{Instance, ToolRun};
-use crate::subject::{Facts, Restored, Tool};
+use crate::subject::{Attempt, Body, Facts, Payload, Restored, Tool};
 
 /// The database that dumps are restored into. One name for all: the dump's own may exist already or mean something to the
 /// tools (`pg_restore` reads a name with `=` as a connection string).
 pub const DATABASE: &str = "restored";
 
-/// A restore that came to its end.
-#[derive(Debug)]
-pub struct Done {
-    /// What it left behind.
-    pub restored: Restored,
-    /// What of the dump was not restored, on purpose.
-    pub left_out: LeftOut,
-}
-
-/// Restores a dump into a fresh database.
-///
-/// # Errors
-/// Backup: it is cut short or corrupt, or a plain dump stopped at a statement. Harness: the server or the tools cannot do it.
-pub async fn restore(dump: &Dump, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<Done> {
-    if facts.format == PLAIN {
-        script::restore(dump, facts, instance).await
-    } else {
-        archive::restore(dump, facts, instance, spec).await
+/// Restores a dump into fresh databases while its bytes are looked through: an archive from its file, a script as it comes.
+pub async fn restore(payload: Payload, facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Attempt {
+    let Payload { head, body } = payload;
+    match body {
+        Body::File { path, size } => archive::restore(Dump { path, size, head }, facts, instance, spec).await,
+        Body::Stream(stream) => script::restore(stream, &head, facts, instance).await,
     }
 }
 
 /// Judges what the tool that restores said, and how it ended.
-fn finished(call: &Call, run: &ToolRun, facts: &Facts, instance: &Instance) -> Result<Done> {
+fn finished(call: &Call, run: &ToolRun, facts: &Facts, instance: &Instance) -> Result<Restored> {
     let tool = tool(call, run, instance);
     let other_major = dumped_from(facts).is_some_and(|major| major != instance.installation().major);
     let Judgement { log, outcomes, stop } = classify::judge(call.program, &run.stderr, run.exit, other_major);
@@ -47,8 +33,7 @@ fn finished(call: &Call, run: &ToolRun, facts: &Facts, instance: &Instance) -> R
         let called = format!("{} {}: {} ({})", tool.name, tool.version, tool.call, tool.exit);
         return Err(with_server_log(error.evidence([called]), instance));
     }
-    let restored = Restored { databases: vec![DATABASE.to_owned()], outcomes, tools: vec![tool], log };
-    Ok(Done { restored, left_out: LeftOut::default() })
+    Ok(Restored { databases: vec![DATABASE.to_owned()], prefixed: false, outcomes, tools: vec![tool], log })
 }
 
 fn tool(call: &Call, run: &ToolRun, instance: &Instance) -> Tool {
