@@ -17,7 +17,9 @@ pub mod spec;
 pub mod yaml;
 pub mod yaml_error;
 
-pub use compare::{Against, Counts, DriftCheck, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished};
+pub use compare::{
+    Against, Counts, DriftCheck, LiveMongodb, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished,
+};
 
 use crate::check::expect::Expect;
 use crate::check::integrity::IntegrityCheck;

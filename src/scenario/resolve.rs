@@ -82,7 +82,7 @@ fn document(
     let subject = one_subject(vec![mongodb, postgres], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
-    let live = compare::live(spec.live, root, around.folder, collect);
+    let live = compare::live(spec.live, subject.as_ref().map(|(subject, _)| subject), root, around.folder, collect);
     let beside = checks::Around {
         source: around.source,
         folder: around.folder,

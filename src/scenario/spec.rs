@@ -9,8 +9,8 @@ mod settings;
 mod values;
 
 pub use compare::{
-    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LivePostgresSection, LiveSection, MatchesSection, MatchesSpec,
-    ToleranceSection, VanishedSpec,
+    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LiveMongodbSection, LivePostgresSection, LiveSection,
+    MatchesSection, MatchesSpec, ToleranceSection, VanishedSpec,
 };
 pub use mongodb::{IndexesSection, MongodbSection, QuerySection, ReadConcernSpec, ValidateSpec};
 pub use settings::{

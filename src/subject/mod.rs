@@ -288,6 +288,7 @@ pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
 /// Harness: it cannot be reached or read in time. Scenario: something that the scenario names is not there.
 pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
     match spec {
+        LiveSpec::Mongodb(live) => mongodb::live::census(live, secrets, taken).await,
         LiveSpec::Postgres(live) => postgres::live::census(live, secrets, taken).await,
     }
 }
@@ -296,6 +297,7 @@ pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Resul
 #[must_use]
 pub fn live_limits(spec: &LiveSpec, taken: Timestamp) -> Before {
     match spec {
+        LiveSpec::Mongodb(live) => mongodb::live::before(live, taken),
         LiveSpec::Postgres(live) => postgres::live::before(live, taken),
     }
 }

@@ -12,6 +12,8 @@ use assay::secret::Secrets;
 use assay::subject::mongodb::{Mongodb, MongodbSpec, client};
 use assay::subject::{Body, Facts, Payload, Restored, Subject, Surveyed, Wanted};
 use futures_util::StreamExt as _;
+#[cfg(feature = "demo")]
+use futures_util::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, IndexModel};
 use std::process::Command;
@@ -128,6 +130,25 @@ impl Source {
         let options = mongodb::options::IndexOptions::builder().unique(unique).build();
         let model = IndexModel::builder().keys(keys).options(options).build();
         self.client.database(db).collection::<Document>(collection).create_index(model).await.expect("an index");
+    }
+
+    /// The address for another process.
+    #[cfg(feature = "demo")]
+    pub fn url(&self) -> String {
+        client::url(self.instance.place())
+    }
+
+    /// Everything that is in a database.
+    #[cfg(feature = "demo")]
+    pub async fn all(&self, db: &str) -> Vec<(String, Vec<Document>)> {
+        let database = self.client.database(db);
+        let mut all = Vec::new();
+        for name in database.list_collection_names().await.expect("collections") {
+            let found = database.collection::<Document>(&name).find(doc! {}).sort(doc! { "_id": 1 }).await.expect("documents");
+            all.push((name, found.try_collect().await.expect("documents")));
+        }
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
     }
 
     /// An archive by the real mongodump.

@@ -3,7 +3,7 @@
 use crate::mongo_lab::{MongoLab, subject};
 use crate::mongoarchive::writer::{Doc, Writer, metadata};
 #[cfg(feature = "demo")]
-use crate::stage::{Stage, text};
+use crate::stage::{Stage, assay, run, text};
 use assay::check::Status::{self, Fail, Pass};
 use assay::check::{expect::Expect, validate};
 use assay::error::Blame;
@@ -229,6 +229,44 @@ async fn the_pack_for_the_portfolio_is_proven_without_any_scratch_disk() {
         assert_eq!(counts, expected, "{name}");
     }
     assert!(stage.leavings().is_empty());
+}
+
+/// Two servers: one that goes on, and the disposable one.
+#[cfg(feature = "demo")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_server_is_compared_and_nothing_in_it_changes() {
+    let Some(lab) = MongoLab::new() else { return };
+    let source = lab.source().await;
+    source.fill("shop", "users", 300).await;
+    source.fill("shop", "orders", 40).await;
+    source.fill("elsewhere", "logs", 5).await;
+    let stage = stage_with(&lab, "");
+    let live = "live:\n  mongodb:\n    url: { env: LIVE_URL }\n    older_than_backup: { shop.orders: made }\n";
+    stage.scenario("shop", &format!("mongodb: {{}}\nchecks:\n  - drift: {{ against: live, of: documents }}\n{live}"));
+    stage.artifact("shop", source.dump(&["--db=shop"]));
+    let run = || run(assay(stage.path()).arg("run").env("LIVE_URL", source.url() + "shop"));
+    let drift = || {
+        let evidence = stage.evidence();
+        let checks = evidence["scenarios"][0]["checks"].as_array().expect("checks").clone();
+        checks.into_iter().find(|outcome| outcome["check"] == "drift live documents").expect("a drift")
+    };
+    let databases = source.client.list_database_names().await.expect("databases");
+    // What was ordered after the backup is no drift.
+    let made = mongodb::bson::DateTime::from_millis(jiff::Timestamp::now().as_millisecond() + 86_400_000);
+    source.insert("shop", "orders", (1000..1050).map(|n| doc! { "_id": n, "made": made }).collect()).await;
+    let before = source.all("shop").await;
+    let output = run();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!((&drift()["status"], &stage.evidence()["scenarios"][0]["depth"]), (&"pass".into(), &"compared".into()));
+    assert_eq!(source.all("shop").await, before);
+    // What has gone into an old collection since is.
+    source.insert("shop", "users", (1000..1060).map(|n| doc! { "_id": n }).collect()).await;
+    let before = source.all("shop").await;
+    assert_eq!(run().status.code(), Some(1));
+    let expected = "shop.users: 300, 60 (16.7%) fewer than the 360 in the live system";
+    assert!(drift()["evidence"].as_array().expect("evidence").contains(&expected.into()), "{:#}", drift());
+    assert_eq!(source.all("shop").await, before);
+    assert_eq!(source.client.list_database_names().await.expect("databases"), databases);
 }
 
 /// Looks at a folder again and again.

@@ -4,11 +4,12 @@ use super::collect::Collector;
 use crate::scenario::field::{Field, Named, Spanned};
 use crate::scenario::source::Place;
 use crate::scenario::spec::{
-    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LivePostgresSection, LiveSection, MatchesSpec,
-    ToleranceSection, VanishedSpec,
+    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LiveMongodbSection, LivePostgresSection, LiveSection,
+    MatchesSpec, ToleranceSection, VanishedSpec,
 };
 use crate::scenario::{
-    Against, Counts, DriftCheck, Limits, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished,
+    Against, Counts, DriftCheck, Limits, LiveMongodb, LivePostgres, LiveSpec, MatchesCheck, SubjectSpec, Tolerance, Tolerances,
+    Vanished,
 };
 use globset::{Glob, GlobMatcher};
 use std::path::Path;
@@ -123,19 +124,64 @@ fn glob(text: &Spanned<String>, collect: &mut Collector) -> Option<GlobMatcher> 
 }
 
 /// Keeps apart whether the key is there: a wrong one is told once.
-pub fn live(field: Field<LiveSection>, root: Place, folder: &Path, collect: &mut Collector) -> Field<LiveSpec> {
+pub fn live(
+    field: Field<LiveSection>,
+    subject: Option<&SubjectSpec>,
+    root: Place,
+    folder: &Path,
+    collect: &mut Collector,
+) -> Field<LiveSpec> {
     let Spanned { value: section, place } = match field {
         Field::Absent => return Field::Absent,
         Field::Bad => return Field::Bad,
         Field::Given(section) => section,
     };
     let place = if place == Place::default() { root } else { place };
-    let Some(Spanned { value, place }) = collect.require(section.postgres, place, "`live`", "postgres") else {
-        return Field::Bad;
+    let live = match (section.mongodb, section.postgres) {
+        (Field::Given(mongodb), Field::Absent) => {
+            live_mongodb(mongodb.value, mongodb.place, folder, collect).map(LiveSpec::Mongodb)
+        }
+        (Field::Absent, Field::Given(postgres)) => {
+            live_postgres(postgres.value, postgres.place, folder, collect).map(LiveSpec::Postgres)
+        }
+        (Field::Bad, _) | (_, Field::Bad) => None,
+        (Field::Absent, Field::Absent) => {
+            collect.wrong(place, "`live` names no system", "Add `mongodb` or `postgres`, with a `url`.");
+            None
+        }
+        (Field::Given(_), Field::Given(_)) => {
+            collect.wrong(place, "`live` names two systems", "Leave in it the one that the backup is of.");
+            None
+        }
     };
-    match live_postgres(value, place, folder, collect) {
-        Some(live) => Field::Given(Spanned { value: LiveSpec::Postgres(live), place }),
-        None => Field::Bad,
+    let Some(live) = live else { return Field::Bad };
+    let alike = matches!(
+        (&live, subject),
+        (_, None)
+            | (LiveSpec::Mongodb(_), Some(SubjectSpec::Mongodb(_)))
+            | (LiveSpec::Postgres(_), Some(SubjectSpec::Postgres(_)))
+    );
+    if !alike {
+        collect.wrong(place, "`live` is a system of another kind than the backup", "Name the one that the backup is of.");
+    }
+    Field::Given(Spanned { value: live, place })
+}
+
+fn live_mongodb(section: LiveMongodbSection, place: Place, folder: &Path, collect: &mut Collector) -> Option<LiveMongodb> {
+    collect.require(section.url.as_ref(), place, "`mongodb`", "url");
+    let url = collect.secret(section.url, folder);
+    let counts = counts(section.counts);
+    let timeout = collect.duration(section.timeout, "timeout").unwrap_or(LIVE_TIMEOUT);
+    let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
+    let time_field = |(collection, field)| time_field(&collection, field, ("database", "shop"), collect);
+    let older_than_backup = entries.into_iter().filter_map(time_field).collect();
+    Some(LiveMongodb { url: url?, counts, timeout, older_than_backup })
+}
+
+fn counts(field: Field<CountsSpec>) -> Counts {
+    match field.value() {
+        Some(CountsSpec::Exact) | None => Counts::Exact,
+        Some(CountsSpec::Estimated) => Counts::Estimated,
     }
 }
 
@@ -143,20 +189,24 @@ fn live_postgres(section: LivePostgresSection, place: Place, folder: &Path, coll
     collect.require(section.url.as_ref(), place, "`postgres`", "url");
     let url = collect.secret(section.url, folder);
     let ca = collect.text(section.ca, "ca").map(|path| folder.join(path.value));
-    let counts = match section.counts.value() {
-        Some(CountsSpec::Exact) | None => Counts::Exact,
-        Some(CountsSpec::Estimated) => Counts::Estimated,
-    };
+    let counts = counts(section.counts);
     let timeout = collect.duration(section.timeout, "timeout").unwrap_or(LIVE_TIMEOUT);
     let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
-    let older_than_backup = entries.into_iter().filter_map(|(table, column)| time_column(&table, column, collect)).collect();
+    let time_column = |(table, column)| time_field(&table, column, ("schema", "public"), collect);
+    let older_than_backup = entries.into_iter().filter_map(time_column).collect();
     Some(LivePostgres { url: url?, ca, counts, timeout, older_than_backup })
 }
 
-fn time_column(table: &Spanned<String>, column: Field<String>, collect: &mut Collector) -> Option<(String, String)> {
-    if !table.value.contains('.') {
-        let hint = format!("Write the table's full name, such as public.{}.", table.value);
-        collect.wrong(table.place, format!("`{}` has no schema", table.value), hint);
+/// A group's full name and its time field. `holder`: what stands before the name's dot, and an example of it.
+fn time_field(
+    group: &Spanned<String>,
+    field: Field<String>,
+    (holder, example): (&str, &str),
+    collect: &mut Collector,
+) -> Option<(String, String)> {
+    if !group.value.contains('.') {
+        let hint = format!("Write the full name, such as {example}.{}.", group.value);
+        collect.wrong(group.place, format!("`{}` has no {holder}", group.value), hint);
     }
-    collect.text(column, &table.value).map(|column| (table.value.clone(), column.value))
+    collect.text(field, &group.value).map(|field| (group.value.clone(), field.value))
 }

@@ -5,7 +5,7 @@ use super::inventory::{self, Collection};
 use crate::census::{Census, Group, Newest, Vantage};
 use crate::error::Result;
 use crate::runtime::local::Instance;
-use crate::subject::Wanted;
+use crate::subject::{Before, Wanted};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use mongodb::action::{Action, CountDocuments, EstimatedDocumentCount};
@@ -21,9 +21,10 @@ use std::time::Duration;
 pub struct Counting {
     /// By the server's statistics instead of one by one.
     pub estimated: bool,
-    /// Only the documents with a time before this one, in the collections that are named with their time field; the others are not
-    /// counted at all.
-    pub before: Option<(Timestamp, Vec<(String, String)>)>,
+    /// Only the documents with a time before this one, in the collections that are named with their time field.
+    pub before: Option<Before>,
+    /// The collections that `before` does not name are counted whole, not left out.
+    pub rest: bool,
     /// The longest that the server may work on one command.
     pub limit: Option<Duration>,
     /// How many collections are counted at once.
@@ -35,7 +36,8 @@ pub struct Counting {
 /// # Errors
 /// Harness: the server does not answer.
 pub async fn census(instance: &Instance, wanted: &Wanted) -> Result<Census> {
-    let counting = Counting { at_once: instance.limits().cpus.max(1), ..Counting::default() };
+    let before = wanted.before.clone();
+    let counting = Counting { at_once: instance.limits().cpus.max(1), before, ..Counting::default() };
     let read = async {
         let client = client::client(instance.place())?;
         count(&client, None, &wanted.newest, &counting, Vantage::Restored).await
@@ -77,9 +79,12 @@ pub async fn count(
 /// The field whose time decides whether a document counts; outer `None`: the collection does not count.
 #[expect(clippy::option_option, reason = "a collection that does not count is not one whose documents all count")]
 fn time_field(one: &Collection, counting: &Counting) -> Option<Option<String>> {
-    let Some((_, fields)) = &counting.before else { return Some(None) };
+    let Some(before) = &counting.before else { return Some(None) };
     let name = one.full_name();
-    fields.iter().find(|(group, _)| *group == name).map(|(_, field)| Some(field.clone()))
+    match before.fields.iter().find(|(group, _)| *group == name) {
+        Some((_, field)) => Some(Some(field.clone())),
+        None => counting.rest.then_some(None),
+    }
 }
 
 async fn group(
@@ -91,7 +96,7 @@ async fn group(
 ) -> Result<Group, DriverError> {
     let collection = client.database(&one.db).collection::<Document>(&one.name);
     let filter = match (&counting.before, field) {
-        (Some((time, _)), Some(field)) => before(&field, *time),
+        (Some(limit), Some(field)) => before(&field, limit.time),
         _ => Document::new(),
     };
     let count = if counting.estimated && filter.is_empty() {
@@ -169,10 +174,12 @@ mod tests {
             validated: false,
             indexes: Vec::new(),
         };
-        let before = Some((Timestamp::UNIX_EPOCH, vec![("shop.users".to_owned(), "created".to_owned())]));
+        let fields = vec![("shop.users".to_owned(), "created".to_owned())];
+        let before = Some(Before { time: Timestamp::UNIX_EPOCH, fields });
         let counting = Counting { before, ..Counting::default() };
         assert_eq!(time_field(&one("users"), &counting), Some(Some("created".to_owned())));
         assert_eq!(time_field(&one("orders"), &counting), None);
+        assert_eq!(time_field(&one("orders"), &Counting { rest: true, ..counting }), Some(None));
         assert_eq!(time_field(&one("orders"), &Counting::default()), Some(None));
     }
 }

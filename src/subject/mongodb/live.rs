@@ -5,25 +5,13 @@ use super::census::{self, Counting};
 use super::client;
 use crate::census::{Census, Vantage};
 use crate::error::{Error, Result};
-use crate::secret::{SecretRef, Secrets};
+use crate::scenario::{Counts, LiveMongodb};
+use crate::secret::Secrets;
+use crate::subject::Before;
 use jiff::Timestamp;
 use mongodb::Client;
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 use std::time::Duration;
-
-/// How a live server is looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveMongodb {
-    /// Where its URL lies. A database named in it is the only one that is looked at.
-    pub url: SecretRef,
-    /// Documents are estimated from the server's statistics instead of counted.
-    pub estimated: bool,
-    /// The longest that the whole look may take.
-    pub timeout: Duration,
-    /// Collections in which only the documents with a time before that of the backup count, with their time field (`_id`: the time in
-    /// the `ObjectId`). When there are any, no other collection counts.
-    pub older_than_backup: Vec<(String, String)>,
-}
 
 /// How many collections are counted at once: a live server has other things to do.
 const AT_ONCE: usize = 2;
@@ -44,17 +32,38 @@ pub async fn census(live: &LiveMongodb, secrets: &Secrets, taken: Timestamp) -> 
         })?;
         let only = options.default_database.clone();
         let client = Client::with_options(reading(options, limit)).map_err(|e| client::harness(&e))?;
-        let fields = &live.older_than_backup;
-        let before = (!fields.is_empty()).then(|| (taken, fields.clone()));
-        let counting = Counting { estimated: live.estimated, before, limit: Some(limit), at_once: AT_ONCE };
+        let counting = Counting {
+            estimated: live.counts == Counts::Estimated,
+            before: Some(before(live, taken)),
+            rest: true,
+            limit: Some(limit),
+            at_once: AT_ONCE,
+        };
         let counted = census::count(&client, only.as_deref(), &[], &counting, Vantage::Live).await;
         client.shutdown().await;
         counted.map_err(|e| client::harness(&e).context("cannot count the live documents"))
     };
+    let look = async { all_there(look.await?, live) };
     tokio::time::timeout(limit, look).await.unwrap_or_else(|_| {
         Err(Error::harness(format!("the look at the live server took longer than {} s", limit.as_secs()))
-            .hint("Raise `timeout`, or estimate: `counts: estimated`."))
+            .hint("Raise `timeout` of `live`, or let it estimate: `counts: estimated`."))
     })
+}
+
+/// The limits that hold for both sides.
+pub fn before(live: &LiveMongodb, taken: Timestamp) -> Before {
+    Before { time: taken, fields: live.older_than_backup.clone() }
+}
+
+/// Refuses a collection that the scenario names and the server does not have.
+fn all_there(census: Census, live: &LiveMongodb) -> Result<Census> {
+    match live.older_than_backup.iter().find(|(name, _)| census.group(name).is_none()) {
+        Some((name, _)) => {
+            Err(Error::scenario(format!("the live server has no collection {name}"))
+                .hint("Look at `older_than_backup` of `live`."))
+        }
+        None => Ok(census),
+    }
 }
 
 /// Secondaries first, nothing tried twice, and a name by which the server's owner can tell who looks.

@@ -13,7 +13,6 @@ mod recipe;
 mod restore;
 mod validate;
 
-pub use live::LiveMongodb;
 pub use namespaces::{PatternError, Renaming, check_patterns};
 pub use query::document;
 
