@@ -225,7 +225,6 @@ pub struct ObjectivesSection {
 /// One check on the restored data.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", rename = "Check")]
-#[expect(clippy::large_enum_variant, reason = "there are as many as checks: a handful")]
 pub enum CheckSpec {
     /// How many of something there must be.
     Count(CountSection),

@@ -240,6 +240,10 @@ async fn a_live_server_is_compared_and_nothing_in_it_changes() {
     source.fill("shop", "users", 300).await;
     source.fill("shop", "orders", 40).await;
     source.fill("elsewhere", "logs", 5).await;
+    let made = mongodb::bson::DateTime::from_millis(jiff::Timestamp::now().as_millisecond() + 86_400_000);
+    let ordered = |numbers: std::ops::Range<i32>| numbers.map(|n| doc! { "_id": n, "made": made }).collect();
+    // A clock was wrong: these do not count on either side.
+    source.insert("shop", "orders", ordered(900..920)).await;
     let stage = stage_with(&lab, "");
     let live = "live:\n  mongodb:\n    url: { env: LIVE_URL }\n    older_than_backup: { shop.orders: made }\n";
     stage.scenario("shop", &format!("mongodb: {{}}\nchecks:\n  - drift: {{ against: live, of: documents }}\n{live}"));
@@ -252,8 +256,7 @@ async fn a_live_server_is_compared_and_nothing_in_it_changes() {
     };
     let databases = source.client.list_database_names().await.expect("databases");
     // What was ordered after the backup is no drift.
-    let made = mongodb::bson::DateTime::from_millis(jiff::Timestamp::now().as_millisecond() + 86_400_000);
-    source.insert("shop", "orders", (1000..1050).map(|n| doc! { "_id": n, "made": made }).collect()).await;
+    source.insert("shop", "orders", ordered(1000..1050)).await;
     let before = source.all("shop").await;
     let output = run();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -320,6 +323,11 @@ fn bytes_in_rooms(scratch: &std::path::Path) -> (u64, usize) {
 const NOT_HERE: &[&str] =
     &["dollar.archive", "time-series-6.archive", "time-series-8.archive", "users.archive", "time-series-wrong-name.archive"];
 
+/// `FerretDB` makes ordinary collections of capped ones and leaves validators out, and takes both without a word: what is missing is
+/// found, and rightly so.
+#[cfg(feature = "demo")]
+const NOT_KEPT_HERE: &str = "kinds.archive";
+
 /// Archives by an independent writer: the healthy must be judged good, the broken bad (`tests/fixtures/mongodb.json`).
 #[cfg(feature = "demo")]
 #[tokio::test]
@@ -347,7 +355,11 @@ async fn every_archive_of_the_corpus_is_judged_as_it_must() {
         let said = format!("{}", record["checks"]);
         let found = case["finding"].as_str().is_none_or(|finding| said.contains(finding));
         assert!(!unproven || record["verdict"] == "error", "{case} {record}");
-        if record["verdict"] != case["verdict"] || !found {
+        if name(case) == NOT_KEPT_HERE {
+            let failed = record["checks"].as_array().expect("checks").iter().filter(|check| check["status"] == "fail");
+            let failed: Vec<&str> = failed.filter_map(|check| check["check"].as_str()).collect();
+            assert_eq!(failed, ["everything restored"], "{case} {record}");
+        } else if record["verdict"] != case["verdict"] || !found {
             wrong.push((name(case), record["verdict"].clone(), said));
         }
     }

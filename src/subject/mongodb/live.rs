@@ -51,6 +51,7 @@ pub async fn census(live: &LiveMongodb, secrets: &Secrets, taken: Timestamp) -> 
 }
 
 /// The limits that hold for both sides.
+#[must_use]
 pub fn before(live: &LiveMongodb, taken: Timestamp) -> Before {
     Before { time: taken, fields: live.older_than_backup.clone() }
 }
