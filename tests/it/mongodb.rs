@@ -323,7 +323,7 @@ fn bytes_in_rooms(scratch: &std::path::Path) -> (u64, usize) {
 const NOT_HERE: &[&str] =
     &["dollar.archive", "time-series-6.archive", "time-series-8.archive", "users.archive", "time-series-wrong-name.archive"];
 
-/// `FerretDB` makes ordinary collections of capped ones and leaves validators out, and takes both without a word: what is missing is
+/// `FerretDB` takes capped collections, validators and views without a word and keeps none of them as such: what is missing is
 /// found, and rightly so.
 #[cfg(feature = "demo")]
 const NOT_KEPT_HERE: &str = "kinds.archive";
