@@ -45,8 +45,8 @@ fn judge(case: &Value) -> Result<(), String> {
         Err(error) if case["layer"] == true && error.contains(finding) => Ok(()),
         Ok(survey) if survey.damages.is_empty() => Err("no damage was told".to_owned()),
         Ok(survey) => {
-            let cause = |damage: &assay::mongoarchive::Damage| format!("{:?}", damage.cause).to_lowercase();
-            let told = survey.damages.iter().any(|d| cause(d) == text(case, "cause") && d.what.contains(finding));
+            let spelled = |damage: &assay::mongoarchive::Damage| format!("{:?}", damage.cause).to_lowercase();
+            let told = survey.damages.iter().any(|d| spelled(d) == text(case, "cause") && d.what.contains(finding));
             if told { Ok(()) } else { Err(format!("{:?}", survey.damages)) }
         }
         Err(error) => Err(error),
