@@ -69,6 +69,15 @@ pub struct Inventory {
     pub count: u64,
     /// Their names.
     pub members: Vec<String>,
+    /// So many words of a member name it, and the others are its content: two members of one name are one thing that was changed.
+    /// Absent: all of it is its name.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub named_by: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A group that two censuses do not agree on. An absent count: that side does not have the group at all.
@@ -209,7 +218,12 @@ mod tests {
             groups_are: "tables".into(),
             counted_in: "rows".into(),
             groups: vec![group("public.messages", 40), group("public.users", 2)],
-            inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()] }],
+            inventory: vec![Inventory {
+                kind: "indexes".into(),
+                count: 1,
+                members: vec!["public.users_pkey".into()],
+                named_by: 0,
+            }],
             partitions: BTreeMap::new(),
         }
     }

@@ -15,6 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         databases: Some(Databases::default()),
         commands: true,
         tablespaces: true,
+        ..Rules::default()
     };
     pass(bytes, &mut std::io::sink(), &mut rules).expect("memory can be read");
 });

@@ -12,6 +12,7 @@ use crate::census::{Census, compare};
 use crate::scenario::{Against, DriftCheck, Tolerances, Vanished};
 use crate::units::{Percent, grouped};
 use globset::GlobMatcher;
+use names::Names;
 use std::collections::BTreeSet;
 use tolerance::{allowed, share, status};
 
@@ -21,6 +22,8 @@ const NOT_COUNTED: [&str; 2] = [UNCOUNTED, UNREADABLE];
 pub const UNCOUNTED: &str = "uncounted_tables";
 /// Groups that the live system's role may not read.
 pub const UNREADABLE: &str = "unreadable_tables";
+/// Groups that are on both sides and hold something else, as far as the side that looked can tell without showing it.
+pub const CHANGED: &str = "changed";
 /// So many findings are listed.
 const MOST_LISTED: usize = 50;
 
@@ -39,7 +42,7 @@ pub fn judge(check: &DriftCheck, left: &Census, right: &Census, left_is: &str) -
         return drift.members();
     }
     if of == right.groups_are {
-        return drift.names(of, &group_names(left), &group_names(right));
+        return drift.names(&Names { of, left: group_names(left), right: group_names(right), named_by: 0 });
     }
     if left.group(of).is_some() || right.group(of).is_some() {
         return drift.group(of);
@@ -140,7 +143,9 @@ impl Drift<'_> {
     fn kind(mut self, of: &str) -> Outcome {
         let (left, right) = (self.left, self.right);
         match (left.kind(of), right.kind(of)) {
-            (Some(left), Some(right)) if left.is_named() && right.is_named() => self.names(of, &left.names(), &right.names()),
+            (Some(left), Some(right)) if left.is_named() && right.is_named() => {
+                self.names(&Names { of, left: left.names(), right: right.names(), named_by: right.named_by })
+            }
             (Some(left), Some(right)) => {
                 self.count(of, left.count, right.count, self.usual());
                 let beside = beside(left.count, right.count);
@@ -149,7 +154,10 @@ impl Drift<'_> {
                 self.outcome(passed, &signed(left.count, right.count), expected)
             }
             (None, Some(_)) => Outcome::new(name(self.check), Status::Error, format!("{of} are not known of {}", self.left_is))
-                .hint("Compare `rows` or `tables`, or wait for the next good run."),
+                .hint(format!(
+                    "Compare `{}` or `{}`, or wait for the next good run.",
+                    self.right.counted_in, self.right.groups_are
+                )),
             (_, None) => Outcome::new(name(self.check), Status::Error, format!("there is nothing called {of} on either side"))
                 .hint(super::did_you_mean(of, self.right.names().chain(self.left.names()))),
         }
@@ -211,7 +219,7 @@ impl Drift<'_> {
         outcome.expected = expected;
         match status {
             Status::Pass => outcome,
-            _ => outcome.hint(hint(self.check.against)),
+            _ => outcome.hint(hint(self.check.against, &self.right.counted_in)),
         }
     }
 }
@@ -234,11 +242,14 @@ const fn vanished(vanished: Vanished) -> Option<Status> {
     }
 }
 
-const fn hint(against: Against) -> &'static str {
+fn hint(against: Against, counted_in: &str) -> &'static str {
     match against {
         Against::LastGood => {
             "Look whether somebody removed them on purpose, or the dump has left them out. If it is right so, widen the tolerance for one \
              run: the next one is compared with that."
+        }
+        Against::Live if counted_in != "rows" => {
+            "Look whether the export leaves something out, or the live system has changed that much since: then a new backup is due."
         }
         Against::Live => {
             "Look whether the dump leaves something out, or the live system has changed that much since: `older_than_backup` leaves new \

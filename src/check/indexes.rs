@@ -41,7 +41,7 @@ mod tests {
     fn every_named_index_must_be_there() {
         let mut census = census(&[("shop.users", 3)]);
         let members = vec!["shop.users._id_".to_owned(), "shop.users.email_1".to_owned()];
-        census.inventory = vec![Inventory { kind: "indexes".into(), count: 2, members }];
+        census.inventory = vec![Inventory { kind: "indexes".into(), count: 2, members, named_by: 0 }];
         let judged = |names: &[&str]| {
             judge(&IndexesCheck { of: "shop.users".into(), names: names.iter().map(ToString::to_string).collect() }, &census)
         };

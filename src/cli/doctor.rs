@@ -93,7 +93,7 @@ fn subjects(scenarios: &[Scenario]) -> Vec<SubjectSpec> {
 
 /// The secrets that open the scenarios' artifacts; those of the stores are needed to look at these.
 fn secrets(scenarios: &[Scenario], cx: &Context) -> Vec<Finding> {
-    let references = scenarios.iter().flat_map(|s| s.open.iter().filter_map(Layer::secret).map(|secret| (&s.name, secret)));
+    let references = scenarios.iter().flat_map(|s| s.open.iter().flat_map(Layer::secrets).map(|secret| (&s.name, secret)));
     let read =
         |(name, secret)| Finding { what: format!("key of {name}"), found: cx.secrets.read(secret).map(|_| secret.to_string()) };
     references.map(read).collect()

@@ -48,5 +48,5 @@ fn group(namespace: &Namespace) -> Group {
 fn inventory(kind: &str, mut members: Vec<String>) -> Inventory {
     members.sort();
     members.dedup();
-    Inventory { kind: kind.to_owned(), count: members.len() as u64, members }
+    Inventory { kind: kind.to_owned(), count: members.len() as u64, members, named_by: 0 }
 }

@@ -3,6 +3,7 @@
 //! file by [`unpack`](super::unpack::unpack).
 
 use super::{Layer, open};
+use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::run::progress::Progress;
 use crate::secret::Secrets;
@@ -16,6 +17,7 @@ use std::io::{self, Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
 
 /// Tells by its head whether a payload is of the subject.
 pub type Recognises = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
@@ -35,11 +37,13 @@ pub struct Order {
 /// A payload on its way: its first bytes are known, the others come as they are read.
 pub struct Arriving {
     /// Its first bytes, at most [`HEAD`].
-    pub head: Vec<u8>,
+    pub head: Zeroizing<Vec<u8>>,
     /// Its size in bytes, known when the head is all of it.
     pub size: Option<u64>,
     /// The layers that were opened, outermost first.
     pub layers: Vec<String>,
+    /// What opening them showed.
+    pub outcomes: Vec<Outcome>,
     /// All of it, from the first byte on.
     pub stream: Stream,
     /// What passes on its way in. The download ends when this is dropped.
@@ -66,11 +70,11 @@ pub async fn arrive(order: Order, progress: &Progress) -> Result<Arriving> {
         let mut stream =
             Stream { head: Cursor::default(), payload: opened.payload, layers: opened.layers.clone(), size: 0, seen };
         let head = stream.read_head()?;
-        Ok((head, opened.layers, stream))
+        Ok((head, opened.layers, opened.outcomes, stream))
     });
-    let (head, layers, stream) = work.await.unwrap_or_else(|e| Err(Error::harness(format!("opening ended: {e}"))))?;
+    let (head, layers, outcomes, stream) = work.await.unwrap_or_else(|e| Err(Error::harness(format!("opening ended: {e}"))))?;
     let size = (head.len() < HEAD).then_some(head.len() as u64);
-    Ok(Arriving { head, size, layers, stream, intake })
+    Ok(Arriving { head, size, layers, outcomes, stream, intake })
 }
 
 /// Hands the network's chunks to the thread that decodes, as long as it wants them.
@@ -198,7 +202,7 @@ impl Read for Stored {
 /// It blocks: read it in a thread of its own.
 pub struct Stream {
     /// What was read already to know what it is.
-    head: Cursor<Vec<u8>>,
+    head: Cursor<Zeroizing<Vec<u8>>>,
     payload: Box<dyn Read + Send>,
     layers: Vec<String>,
     size: u64,
@@ -207,8 +211,9 @@ pub struct Stream {
 
 impl Stream {
     /// Reads the first bytes, which will be read again.
-    fn read_head(&mut self) -> io::Result<Vec<u8>> {
-        let mut head = Vec::new();
+    fn read_head(&mut self) -> io::Result<Zeroizing<Vec<u8>>> {
+        // It may be a secret: nothing of it stays behind where a buffer grew.
+        let mut head = Zeroizing::new(Vec::with_capacity(HEAD));
         self.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
         self.head = Cursor::new(head.clone());
         Ok(head)

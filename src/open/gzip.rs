@@ -140,7 +140,7 @@ pub(super) mod tests {
         for _ in 0..3 {
             stored = gzip(&stored);
         }
-        let Opened { mut payload, layers } = opened(Box::new(io::Cursor::new(stored.clone())), &[]).expect("open");
+        let Opened { mut payload, layers, .. } = opened(Box::new(io::Cursor::new(stored.clone())), &[]).expect("open");
         let mut text = String::new();
         payload.read_to_string(&mut text).expect("read");
         assert_eq!((text.as_str(), layers.len()), ("the payload", 3));

@@ -6,6 +6,7 @@ pub mod arrive;
 mod base64;
 mod gzip;
 pub mod magic;
+pub mod members;
 mod openssl_enc;
 mod pax;
 mod reader;
@@ -14,6 +15,7 @@ pub mod tee;
 pub mod unpack;
 mod zstd;
 
+use crate::check::Outcome;
 use crate::error::{Error, Result};
 use crate::secret::{SecretRef, Secrets};
 use reader::{Peek, Source};
@@ -37,8 +39,8 @@ pub enum Layer {
 /// The parameters of `openssl enc`: nothing of them but the salt is in the file.
 #[derive(Debug, Clone)]
 pub struct OpensslEnc {
-    /// The passphrase.
-    pub passphrase: SecretRef,
+    /// The copies of the passphrase, at least one. The first that opens it is used; all are tried when there are several.
+    pub passphrases: Vec<SecretRef>,
     /// The cipher's name, such as `aes-256-cbc`.
     pub cipher: String,
     /// How the key is derived.
@@ -83,13 +85,13 @@ impl Layer {
         }
     }
 
-    /// The secret that it needs, if it needs one.
+    /// The secrets that it needs: for `openssl enc` each is a copy of the same one.
     #[must_use]
-    pub const fn secret(&self) -> Option<&SecretRef> {
+    pub fn secrets(&self) -> &[SecretRef] {
         match self {
-            Self::OpensslEnc(parameters) => Some(&parameters.passphrase),
-            Self::Age(AgeKey::Identity(secret) | AgeKey::Passphrase(secret)) => Some(secret),
-            Self::Gzip | Self::Zstd | Self::Tar(_) => None,
+            Self::OpensslEnc(parameters) => &parameters.passphrases,
+            Self::Age(AgeKey::Identity(secret) | AgeKey::Passphrase(secret)) => std::slice::from_ref(secret),
+            Self::Gzip | Self::Zstd | Self::Tar(_) => &[],
         }
     }
 }
@@ -100,6 +102,8 @@ pub struct Opened {
     pub payload: Box<dyn Read + Send>,
     /// The names of the layers, outermost first, those found by their magic among them.
     pub layers: Vec<String>,
+    /// What opening them showed: which copy of a passphrase opens it, and which does not.
+    pub outcomes: Vec<Outcome>,
 }
 
 /// So many layers are found by their magic: more than anybody makes, and fewer than a bomb needs.
@@ -113,9 +117,9 @@ const MOST_FOUND: usize = 4;
 /// Backup: the bytes are damaged or not what the layers say. Harness: a secret cannot be read. Scenario: wrong key.
 pub fn open(stored: Source, layers: &[Layer], secrets: &Secrets, recognises: &dyn Fn(&[u8]) -> bool) -> Result<Opened> {
     let mut source = Peek::new(stored);
-    let mut names = Vec::new();
+    let (mut names, mut outcomes) = (Vec::new(), Vec::new());
     for layer in layers {
-        source = Peek::new(one(source, layer, secrets)?);
+        source = Peek::new(one(source, layer, secrets, recognises, &mut outcomes)?);
         if matches!(layer, Layer::OpensslEnc(_)) {
             openssl_enc::check_key(&mut source, recognises)?;
         }
@@ -128,17 +132,27 @@ pub fn open(stored: Source, layers: &[Layer], secrets: &Secrets, recognises: &dy
             head if magic::is_zstd(head) => Layer::Zstd,
             _ => break,
         };
-        source = Peek::new(one(source, &layer, secrets)?);
+        source = Peek::new(one(source, &layer, secrets, recognises, &mut outcomes)?);
         names.push(layer.name().to_owned());
     }
-    Ok(Opened { payload: Box::new(source), layers: names })
+    Ok(Opened { payload: Box::new(source), layers: names, outcomes })
 }
 
-fn one(source: Peek, layer: &Layer, secrets: &Secrets) -> Result<Source> {
+fn one(
+    source: Peek,
+    layer: &Layer,
+    secrets: &Secrets,
+    recognises: &dyn Fn(&[u8]) -> bool,
+    outcomes: &mut Vec<Outcome>,
+) -> Result<Source> {
     match layer {
         Layer::Gzip => gzip::open(source),
         Layer::Zstd => zstd::open(source),
-        Layer::OpensslEnc(parameters) => openssl_enc::open(source, parameters, secrets),
+        Layer::OpensslEnc(parameters) => {
+            let (source, tried) = openssl_enc::open(source, parameters, secrets, recognises)?;
+            outcomes.extend(tried);
+            Ok(source)
+        }
         Layer::Age(key) => age::open(source, key, secrets),
         Layer::Tar(member) => tar::open(source, member),
     }

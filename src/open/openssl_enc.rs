@@ -4,8 +4,9 @@
 use super::base64::Base64;
 use super::reader::{Input, Output, Peek, Source};
 use super::{Kdf, OpensslEnc, magic, not_a};
+use crate::check::{Outcome, Status};
 use crate::error::{Error, Result};
-use crate::secret::Secrets;
+use crate::secret::{Secret, SecretRef, Secrets};
 use openssl::asn1::Asn1Object;
 use openssl::hash::MessageDigest;
 use openssl::pkcs5::{bytes_to_key, pbkdf2_hmac};
@@ -17,11 +18,18 @@ const BUFFER: usize = 64 << 10;
 const MARK: &[u8] = b"Salted__";
 const SALT: usize = 8;
 
-/// Decrypts. Whether the key is right shows in the first plaintext: [`check_key`].
+/// Decrypts. Whether the key is right shows in the first plaintext: [`check_key`]. Where there are several copies of the passphrase,
+/// each is tried on the first blocks, and what came of it is told.
 ///
 /// # Errors
-/// Backup: it is not `openssl enc`, or ends in its header. Scenario: the parameters cannot be. Harness: no passphrase.
-pub(super) fn open(mut source: Peek, parameters: &OpensslEnc, secrets: &Secrets) -> Result<Source> {
+/// Backup: it is not `openssl enc`, or ends in its header. Scenario: the parameters cannot be, or no copy opens it. Harness: no
+/// passphrase.
+pub(super) fn open(
+    mut source: Peek,
+    parameters: &OpensslEnc,
+    secrets: &Secrets,
+    recognises: &dyn Fn(&[u8]) -> bool,
+) -> Result<(Source, Vec<Outcome>)> {
     if let Some(error) = other_encoding(source.head(magic::ENOUGH), parameters.base64) {
         return Err(error);
     }
@@ -36,8 +44,73 @@ pub(super) fn open(mut source: Peek, parameters: &OpensslEnc, secrets: &Secrets)
         let ends = |_| Error::backup("the openssl enc file ends within its header");
         fault.or(|| e.downcast::<Error>().unwrap_or_else(ends))
     })?;
-    let decrypt = Decrypt::new(input, parameters, &header[MARK.len()..], secrets)?;
-    Ok(Box::new(Output::new(decrypt, fault, |e| Error::backup(format!("the encrypted file is damaged ({e})")))))
+    let salt = &header[MARK.len()..];
+    let mut encrypted = Peek::new(input);
+    let (passphrase, tried) = match parameters.passphrases.as_slice() {
+        [one] => (secrets.read(one)?, Vec::new()),
+        copies => try_copies(copies, parameters, secrets, |passphrase| {
+            first_blocks(encrypted.head(TRIAL), passphrase, parameters, salt).map(|plain| is_plain(&plain, recognises))
+        })?,
+    };
+    let decrypt = Decrypt::new(Box::new(encrypted), parameters, salt, &passphrase)?;
+    let output = Output::new(decrypt, fault, |e| Error::backup(format!("the encrypted file is damaged ({e})")));
+    Ok((Box::new(output), tried))
+}
+
+/// So much ciphertext is decrypted to tell a key: more than the first plaintext that anybody looks at.
+const TRIAL: usize = 1024;
+
+/// Tries every copy of the passphrase, and hands out the first that opens it.
+fn try_copies(
+    copies: &[SecretRef],
+    parameters: &OpensslEnc,
+    secrets: &Secrets,
+    mut opens: impl FnMut(&Secret) -> Result<bool>,
+) -> Result<(Secret, Vec<Outcome>)> {
+    let (mut found, mut outcomes) = (None, Vec::new());
+    // A mistake in these is not one of the copies'.
+    cipher(&parameters.cipher)?;
+    for copy in copies {
+        let name = format!("passphrase in {copy}");
+        let outcome = match secrets.read(copy) {
+            Err(error) => Outcome { hint: error.hint, ..Outcome::new(name, Status::Warn, error.message) },
+            Ok(passphrase) if opens(&passphrase)? => {
+                found.get_or_insert(passphrase);
+                Outcome::new(name, Status::Pass, "opens the backup")
+            }
+            Ok(_) => Outcome::new(name, Status::Warn, "does not open the backup").hint(
+                "In an emergency this copy is of no use. Put the right passphrase there, and take it off the list if it is old.",
+            ),
+        };
+        outcomes.push(outcome);
+    }
+    let found = found.ok_or_else(|| wrong_key().evidence(outcomes.iter().map(|o| format!("{}: {}", o.check, o.message))))?;
+    Ok((found, outcomes))
+}
+
+/// The first plaintext under a passphrase. What is the end of the file loses its padding, if it has a valid one.
+fn first_blocks(encrypted: &[u8], passphrase: &Secret, parameters: &OpensslEnc, salt: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let mut crypter = crypter(parameters, salt, passphrase)?;
+    crypter.pad(false);
+    let block = cipher(&parameters.cipher)?.block_size();
+    let whole = encrypted.len() / block * block;
+    let mut plain = Zeroizing::new(vec![0; whole + block]);
+    let failed = |e| Error::harness(format!("cannot decrypt: {e}"));
+    let mut made = crypter.update(&encrypted[..whole], &mut plain).map_err(failed)?;
+    made += crypter.finalize(&mut plain[made..]).map_err(failed)?;
+    plain.truncate(made);
+    let padding = plain.last().map_or(0, |last| usize::from(*last));
+    if encrypted.len() < TRIAL
+        && (1..=block).contains(&padding)
+        && plain.iter().rev().take(padding).all(|b| usize::from(*b) == padding)
+    {
+        plain.truncate(made - padding.min(made));
+    }
+    Ok(plain)
+}
+
+fn is_plain(head: &[u8], recognises: &dyn Fn(&[u8]) -> bool) -> bool {
+    magic::is_something(head) || recognises(head)
 }
 
 fn other_encoding(head: &[u8], base64: bool) -> Option<Error> {
@@ -55,7 +128,7 @@ fn other_encoding(head: &[u8], base64: bool) -> Option<Error> {
 /// Scenario: it is nothing known, so the key is wrong.
 pub(super) fn check_key(plain: &mut Peek, recognises: &dyn Fn(&[u8]) -> bool) -> Result<()> {
     let head = plain.head(magic::ENOUGH);
-    if head.is_empty() || magic::is_something(head) || recognises(head) {
+    if head.is_empty() || is_plain(head, recognises) {
         return Ok(());
     }
     Err(wrong_key())
@@ -99,6 +172,15 @@ fn derive(parameters: &OpensslEnc, cipher: Cipher, salt: &[u8], passphrase: &[u8
     }
 }
 
+fn crypter(parameters: &OpensslEnc, salt: &[u8], passphrase: &Secret) -> Result<Crypter> {
+    let cipher = cipher(&parameters.cipher)?;
+    let (key, iv) = derive(parameters, cipher, salt, passphrase.expose().as_bytes())?;
+    Crypter::new(cipher, Mode::Decrypt, &key, Some(&iv)).map_err(|e| {
+        Error::harness(format!("this machine's OpenSSL cannot use {}: {e}", parameters.cipher))
+            .hint("Old ciphers need OpenSSL's legacy provider.")
+    })
+}
+
 /// Plaintext out of ciphertext.
 struct Decrypt {
     input: Source,
@@ -107,29 +189,22 @@ struct Decrypt {
     cipher_bytes: u64,
     plain_bytes: u64,
     encrypted: Box<[u8]>,
-    plain: Box<[u8]>,
+    plain: Zeroizing<Box<[u8]>>,
     ready: std::ops::Range<usize>,
     finished: bool,
 }
 
 impl Decrypt {
-    fn new(input: Source, parameters: &OpensslEnc, salt: &[u8], secrets: &Secrets) -> Result<Self> {
-        let passphrase = secrets.read(&parameters.passphrase)?;
-        let cipher = cipher(&parameters.cipher)?;
-        let (key, iv) = derive(parameters, cipher, salt, passphrase.expose().as_bytes())?;
-        let crypter = Crypter::new(cipher, Mode::Decrypt, &key, Some(&iv)).map_err(|e| {
-            Error::harness(format!("this machine's OpenSSL cannot use {}: {e}", parameters.cipher))
-                .hint("Old ciphers need OpenSSL's legacy provider.")
-        })?;
-        let block = cipher.block_size();
+    fn new(input: Source, parameters: &OpensslEnc, salt: &[u8], passphrase: &Secret) -> Result<Self> {
+        let block = cipher(&parameters.cipher)?.block_size();
         Ok(Self {
             input,
-            crypter,
+            crypter: crypter(parameters, salt, passphrase)?,
             block,
             cipher_bytes: 0,
             plain_bytes: 0,
             encrypted: vec![0; BUFFER].into(),
-            plain: vec![0; BUFFER + block].into(),
+            plain: Zeroizing::new(vec![0; BUFFER + block].into()),
             ready: 0..0,
             finished: false,
         })
@@ -183,7 +258,6 @@ mod tests {
     use super::super::{Kdf, Layer, OpensslEnc};
     use super::*;
     use crate::error::Blame;
-    use crate::secret::SecretRef;
     use openssl::symm::encrypt;
     use proptest::prelude::*;
 
@@ -192,7 +266,7 @@ mod tests {
     const DEFAULT: Kdf = Kdf::Pbkdf2 { iterations: 10_000 };
 
     fn parameters(passphrase: SecretRef, cipher: &str, kdf: Kdf, digest: &str) -> OpensslEnc {
-        OpensslEnc { passphrase, cipher: cipher.into(), kdf, digest: digest.into(), base64: false }
+        OpensslEnc { passphrases: vec![passphrase], cipher: cipher.into(), kdf, digest: digest.into(), base64: false }
     }
 
     fn unhex(hex: &str) -> Vec<u8> {
@@ -339,6 +413,29 @@ mod tests {
         let error = everything(opened(broken(&encrypted(&gzip, "aes-256-cbc", "sha256")[..20]), &layers(passphrase)))
             .expect_err("broken");
         assert_eq!(error.message, "the network broke");
+    }
+
+    #[test]
+    fn every_copy_of_the_passphrase_is_tried_and_told() {
+        let (_a, right) = secret(PASSPHRASE);
+        let (_b, wrong) = secret("battery-staple");
+        let nowhere = SecretRef::Env("ASSAY_TEST_NOT_SET".into());
+        for plain in [b"payload".to_vec(), [b"payload".as_slice(), &noise(70_000)].concat(), b"{\"A\": \"some\"}".to_vec()] {
+            let stored = encrypted(&plain, "aes-256-cbc", "sha256");
+            let [Layer::OpensslEnc(parameters)] = layers(right.clone()) else { panic!("openssl enc") };
+            let layer = |passphrases| Layer::OpensslEnc(OpensslEnc { passphrases, ..parameters.clone() });
+            let copies = layer(vec![wrong.clone(), nowhere.clone(), right.clone(), right.clone()]);
+            let mut opened = opened(Box::new(std::io::Cursor::new(stored.clone())), &[copies]).expect("opened");
+            let told: Vec<_> = opened.outcomes.iter().map(|o| (o.status, o.message.as_str())).collect();
+            let not_set = "the environment variable ASSAY_TEST_NOT_SET is not set";
+            let (wrong_one, right_one) = ((Status::Warn, "does not open the backup"), (Status::Pass, "opens the backup"));
+            assert_eq!(told, [wrong_one, (Status::Warn, not_set), right_one, right_one]);
+            let mut all = Vec::new();
+            opened.payload.read_to_end(&mut all).expect("read");
+            assert_eq!(all, plain);
+            let error = read(&stored, &[layer(vec![wrong.clone(), nowhere.clone()])]).expect_err("no copy");
+            assert_eq!((error.blame, error.evidence.len()), (Blame::Scenario, 2), "{error}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::error::Error;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
+use zeroize::Zeroizing;
 
 /// Bytes, from the store or out of a layer.
 pub(super) type Source = Box<dyn Read + Send>;
@@ -104,7 +105,7 @@ impl<D: Read> Read for Output<D> {
 /// A reader whose first bytes can be looked at before they are read.
 pub(super) struct Peek {
     inner: Source,
-    head: Vec<u8>,
+    head: Zeroizing<Vec<u8>>,
     given: usize,
     /// An error behind the head: told when the head was read.
     pending: Option<Error>,
@@ -112,13 +113,14 @@ pub(super) struct Peek {
 
 impl Peek {
     pub(super) fn new(inner: Source) -> Self {
-        Self { inner, head: Vec::new(), given: 0, pending: None }
+        Self { inner, head: Zeroizing::default(), given: 0, pending: None }
     }
 
     /// The first `most` bytes; fewer when there are no more, or when an error stands behind them.
     pub(super) fn head(&mut self, most: usize) -> &[u8] {
         if self.head.len() < most && self.pending.is_none() && self.given == 0 {
             let missing = most - self.head.len();
+            self.head.reserve_exact(missing);
             if let Err(error) = self.inner.by_ref().take(missing as u64).read_to_end(&mut self.head) {
                 self.pending = Some(error.into());
             }

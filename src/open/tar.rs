@@ -35,7 +35,7 @@ pub(super) fn open(mut source: Peek, glob: &str) -> Result<Source> {
     Ok(Box::new(Output::new(payload, fault, own_words)))
 }
 
-fn own(error: io::Error) -> Error {
+pub(super) fn own(error: io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|e| own_words(&e))
 }
 
@@ -69,7 +69,7 @@ fn find<R: Read>(archive: &mut Archive<R>, matcher: &GlobMatcher, glob: &str) ->
 }
 
 /// Bytes between the end of a member and the next block.
-const fn padding(size: u64) -> u64 {
+pub(super) const fn padding(size: u64) -> u64 {
     let block = BLOCK as u64;
     (block - size % block) % block
 }
@@ -87,11 +87,11 @@ fn header(block: &[u8; BLOCK]) -> Header {
 }
 
 /// One member, whose data follows in the stream.
-struct Member {
-    name: String,
-    size: u64,
-    kind: EntryType,
-    link: Option<String>,
+pub(super) struct Member {
+    pub name: String,
+    pub size: u64,
+    pub kind: EntryType,
+    pub link: Option<String>,
     sparse: bool,
 }
 
@@ -121,14 +121,14 @@ impl Member {
 }
 
 /// Headers and data, one after the other.
-struct Archive<R> {
-    input: R,
+pub(super) struct Archive<R> {
+    pub input: R,
 }
 
 impl<R: Read> Archive<R> {
     /// The next member; `None` at the archive's end, behind which nothing but zeros may follow. Its end mark (two blocks of
     /// zeros) may be missing: some writers leave it out, and the stream still ended on a block's border.
-    fn next(&mut self) -> io::Result<Option<Member>> {
+    pub fn next(&mut self) -> io::Result<Option<Member>> {
         let mut extension = Extension::default();
         while let Some(block) = self.block()? {
             if block.iter().all(|byte| *byte == 0) {
@@ -211,11 +211,11 @@ impl<R: Read> Archive<R> {
     }
 
     /// A member's data, up to the next header. A damaged header may tell any size.
-    fn skip_data(&mut self, size: u64) -> io::Result<()> {
+    pub fn skip_data(&mut self, size: u64) -> io::Result<()> {
         self.skip(size.saturating_add(padding(size)))
     }
 
-    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+    pub fn skip(&mut self, bytes: u64) -> io::Result<()> {
         let skipped = io::copy(&mut self.input.by_ref().take(bytes), &mut io::sink())?;
         if skipped == bytes { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
     }

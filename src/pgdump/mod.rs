@@ -54,6 +54,16 @@ pub struct Database {
     pub partitions: BTreeMap<String, String>,
 }
 
+impl Database {
+    /// Leaves out what has names that cannot be compared: those in encodings other than UTF-8 and LATIN1. Whether there were any.
+    fn keep_plain_names(&mut self) -> bool {
+        let names = self.tables.len() + self.objects.values().map(BTreeSet::len).sum::<usize>();
+        self.tables.retain(|name, _| name.is_ascii());
+        self.objects.values_mut().for_each(|kind| kind.retain(|name| name.is_ascii()));
+        names > self.tables.len() + self.objects.values().map(BTreeSet::len).sum::<usize>()
+    }
+}
+
 /// One thing that is wrong with a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
@@ -91,6 +101,8 @@ pub enum Blind {
     LostLines,
     /// The end of a script that has no closing line.
     LostEnd,
+    /// What has a name that is written in an encoding which is not converted here: it is not counted.
+    Names,
 }
 
 /// Why a dump could not be read on.

@@ -98,7 +98,7 @@ fn census() -> Census {
         groups_are: "tables".into(),
         counted_in: "rows".into(),
         groups: vec![group("public.messages", 33_310, vec![newest]), group("public.users", 1257, Vec::new())],
-        inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()] }],
+        inventory: vec![Inventory { kind: "indexes".into(), count: 1, members: vec!["public.users_pkey".into()], named_by: 0 }],
         partitions: std::collections::BTreeMap::new(),
     }
 }

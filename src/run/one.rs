@@ -133,21 +133,26 @@ impl Way<'_> {
     ) -> Result<Opened, Stopped> {
         let order = self.order(store, artifact);
         let size = Some(artifact.object.size);
-        let (layers, opened) = record
+        let (layers, outcomes, opened) = record
             .step(Phase::Open, size, async |progress| {
-                let Arriving { head, size, layers, stream, intake } = arrive(order, &progress).await?;
+                let Arriving { head, size, layers, outcomes, stream, intake } = arrive(order, &progress).await?;
                 let facts = self.subject.inspect(&head, size)?;
                 if self.subject.intake(&facts) == Intake::Stream {
-                    return Ok((layers, Opened { payload: Payload { head, body: Body::Stream(stream) }, facts, intake }));
+                    return Ok((
+                        layers,
+                        outcomes,
+                        Opened { payload: Payload { head, body: Body::Stream(stream) }, facts, intake },
+                    ));
                 }
                 let path = room.path().join("payload");
                 let size = unpack(stream, path.clone(), self.cx.scratch_max).await?;
                 self.cx.runtime.user().give(&path)?;
                 // With all of it here, more can be said of it, and against it.
                 let facts = self.subject.inspect_file(&path, &head, size)?;
-                Ok((layers, Opened { payload: Payload { head, body: Body::File { path, size } }, facts, intake }))
+                Ok((layers, outcomes, Opened { payload: Payload { head, body: Body::File { path, size } }, facts, intake }))
             })
             .await?;
+        record.outcome(outcomes);
         let facts = &opened.facts;
         record.record.payload =
             Some(PayloadRecord { layers, size: None, format: facts.format.clone(), facts: facts.facts.clone() });

@@ -111,7 +111,7 @@ impl Sides {
 /// The live census, and what came back under the same limits.
 async fn live(scenario: &Scenario, cx: &RunContext, right: &Right<'_>) -> Result<Live> {
     let Some(spec) = &scenario.live else { return Err(Error::scenario("the scenario has no `live`")) };
-    let census = subject::live(spec, &cx.secrets, right.taken).await?;
+    let census = right.subject.live(spec, &cx.secrets, right.taken).await?;
     let before = subject::live_limits(spec, right.taken);
     Ok(Live { census, restored: limited(right, before).await? })
 }

@@ -1,6 +1,8 @@
 //! What scenarios say about setting one census against another: `matches`, `drift` and `live`.
 
 use crate::secret::SecretRef;
+use crate::subject::dns_zone::live::LiveZone;
+use crate::subject::secrets::live::LiveSecrets;
 use crate::units::Percent;
 use globset::GlobMatcher;
 use std::path::PathBuf;
@@ -103,6 +105,10 @@ pub enum LiveSpec {
     Postgres(LivePostgres),
     /// A `MongoDB` server, or one database of it.
     Mongodb(LiveMongodb),
+    /// A DNS zone at Cloudflare.
+    Cloudflare(LiveZone),
+    /// The secrets of a config at Doppler.
+    Doppler(LiveSecrets),
 }
 
 /// How a live `MongoDB` server is looked at.

@@ -16,6 +16,8 @@ use std::cell::RefCell;
 
 /// The serde name of a type that is a secret's reference: a literal value in its place is refused in words of its own.
 pub(super) const SECRET: &str = "$assay::Secret";
+/// How a type asks for a list or for one thing that stands alone.
+pub(super) const ONE_OR_MANY: &str = "$assay::OneOrMany";
 
 /// What a document came to.
 #[derive(Debug)]
@@ -175,7 +177,11 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Failure> {
-        if name == FIELD { visitor.visit_seq(PlaceAndValue { step: 0, inner: self }) } else { visitor.visit_newtype_struct(self) }
+        match (name, &self.node.value) {
+            (FIELD, _) => visitor.visit_seq(PlaceAndValue { step: 0, inner: self }),
+            (ONE_OR_MANY, Value::Sequence(items)) => visitor.visit_seq(Items { items: items.iter(), parent: self }),
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 /// Keys whose value is a reference and may be shown when it looks like one.
 const REFERENCES: [&str; 3] = ["env", "file", "profile"];
 /// Keys beside a secret that are none.
-const HARMLESS: [&str; 5] = ["cipher", "kdf", "iterations", "digest", "base64"];
+const HARMLESS: [&str; 6] = ["cipher", "kdf", "iterations", "digest", "base64", "keys"];
 /// The keys that hold secrets, for near misses.
 const SECRETS: [&str; 5] = ["passphrase", "identity", "access_key_id", "secret_access_key", "session_token"];
 
@@ -113,7 +113,8 @@ fn walk_entry(Entry { key, key_place, node }: &Entry, context: Context, found: &
     let named = names_a_secret(key) && !context.names;
     let below = Context {
         secret: !harmless && (context.secret || layer || named),
-        reference: named && !key.starts_with("cred"),
+        // `credentials` and the subject `secrets` have keys of their own.
+        reference: named && !key.starts_with("cred") && key != "secrets",
         names: key == "stores",
         open: context.open || key == "open",
     };

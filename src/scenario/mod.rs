@@ -28,7 +28,9 @@ use crate::open::Layer;
 use crate::secret::SecretRef;
 use crate::store::pattern::KeyPattern;
 use crate::subject::mongodb::MongodbSpec;
+use crate::subject::dns_zone::DnsZoneSpec;
 use crate::subject::postgres::PostgresSpec;
+use crate::subject::secrets::SecretsSpec;
 use crate::units::Percent;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,6 +71,10 @@ pub struct Scenario {
 pub enum SubjectSpec {
     /// A `MongoDB` archive.
     Mongodb(MongodbSpec),
+    /// An export of a DNS zone.
+    DnsZone(DnsZoneSpec),
+    /// An export of secrets.
+    Secrets(SecretsSpec),
     /// A `PostgreSQL` dump.
     Postgres(PostgresSpec),
 }

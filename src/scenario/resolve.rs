@@ -4,6 +4,8 @@
 mod checks;
 mod collect;
 mod compare;
+mod exports;
+mod live;
 mod mongodb;
 mod open;
 mod settings;
@@ -79,10 +81,12 @@ fn document(
     let open = open::layers(spec.open, around.folder, collect);
     let mongodb = Candidate::new("mongodb", spec.mongodb, |section| mongodb::subject(section, collect));
     let postgres = Candidate::new("postgres", spec.postgres, |section| postgres(section, collect));
-    let subject = one_subject(vec![mongodb, postgres], root, collect);
+    let dns_zone = Candidate::new("dns_zone", spec.dns_zone, |section| exports::dns_zone(section, collect));
+    let secrets = Candidate::new("secrets", spec.secrets, |section| exports::secrets(section, collect));
+    let subject = one_subject(vec![postgres, mongodb, dns_zone, secrets], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
-    let live = compare::live(spec.live, subject.as_ref().map(|(subject, _)| subject), root, around.folder, collect);
+    let live = live::live(spec.live, root, around.folder, collect);
     let beside = checks::Around {
         source: around.source,
         folder: around.folder,
@@ -92,6 +96,7 @@ fn document(
     let checks = checks::checks(spec.checks, &beside, collect);
     let timeout = collect.duration(spec.timeout, "timeout").unwrap_or(around.timeout);
     let (subject, allow_empty) = subject?;
+    live::fits(&live, &subject, collect);
     Some(Scenario {
         name: name?,
         description: description.map(|text| text.value),

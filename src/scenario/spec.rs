@@ -4,20 +4,22 @@
 //! types; what it means is for [`resolve`](super::resolve) to say. A new subject is one more field of [`ScenarioSpec`].
 
 mod compare;
+mod exports;
 mod mongodb;
 mod settings;
 mod values;
 
 pub use compare::{
-    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LiveMongodbSection, LivePostgresSection, LiveSection,
-    MatchesSection, MatchesSpec, ToleranceSection, VanishedSpec,
+    AgainstSpec, CloudflareSection, CountsSpec, DopplerSection, DriftSection, GroupToleranceSection, LiveMongodbSection,
+    LivePostgresSection, LiveSection, MatchesSection, MatchesSpec, ToleranceSection, VanishedSpec,
 };
+pub use exports::{DnsZoneSection, SecretsSection};
 pub use mongodb::{IndexesSection, MongodbSection, QuerySection, ReadConcernSpec, ValidateSpec};
 pub use settings::{
     CredentialsSpec, HistorySpec, LocalMongodbSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec,
     S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
 };
-pub use values::{AutoOr, OneOrMany, SecretSpec};
+pub use values::{AutoOr, OneOrMany, SecretSpec, SecretsSpec};
 
 use super::field::Field;
 use crate::units::{Bytes, Percent, Span};
@@ -27,7 +29,9 @@ use serde::Deserialize;
 /// One scenario: which backup is taken from where, what it is restored into, and what must hold of it then.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename = "Scenario")]
-#[schemars(extend("required" = ["name", "artifact"], "oneOf" = [{"required": ["mongodb"]}, {"required": ["postgres"]}]))]
+#[schemars(extend("required" = ["name", "artifact"], "oneOf" = [
+    {"required": ["postgres"]}, {"required": ["mongodb"]}, {"required": ["dns_zone"]}, {"required": ["secrets"]}
+]))]
 pub struct ScenarioSpec {
     /// The scenario's name, unique over all files: letters, digits, `-`, `_` and `.`, at most 100 characters. It becomes part of
     /// file names and of test names.
@@ -46,6 +50,12 @@ pub struct ScenarioSpec {
     pub mongodb: Field<MongodbSection>,
     /// The backup is a `PostgreSQL` dump: `pg_dump -Fc` or plain SQL. `{}` takes every default.
     pub postgres: Field<PostgresSection>,
+    /// The backup is an export of a DNS zone from Cloudflare's API: a tar archive with `all_records.json`, `zone_settings.json` and
+    /// `zone-export.txt`. `{}` takes every default.
+    pub dns_zone: Field<DnsZoneSection>,
+    /// The backup is an export of secrets: a JSON object of names and values, as by Doppler. It is decrypted in memory only. `{}`
+    /// takes every default.
+    pub secrets: Field<SecretsSection>,
     /// How fast and how fresh a recovery must be.
     pub objectives: Field<ObjectivesSection>,
     /// What must hold of the restored data, besides what is always checked.
@@ -128,8 +138,9 @@ pub enum LayerSpec {
 #[serde(default, deny_unknown_fields, rename = "OpensslEnc")]
 #[schemars(extend("required" = ["passphrase"]))]
 pub struct OpensslEncSection {
-    /// Where the passphrase lies.
-    pub passphrase: Field<SecretSpec>,
+    /// Where the passphrase lies. A list names every copy that there is: each is tried, and one that does not open the backup is
+    /// told.
+    pub passphrase: Field<SecretsSpec>,
     /// The cipher, by openssl's name.
     #[schemars(extend("default" = "aes-256-cbc"))]
     pub cipher: Field<String>,

@@ -2,7 +2,9 @@
 
 pub mod alongside;
 pub mod mongodb;
+pub mod dns_zone;
 pub mod postgres;
+pub mod secrets;
 
 use crate::census::Census;
 use crate::check::Outcome;
@@ -20,11 +22,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The opened artifact.
 pub struct Payload {
     /// Its first bytes, at most [`HEAD`].
-    pub head: Vec<u8>,
+    pub head: Zeroizing<Vec<u8>>,
     /// All of it.
     pub body: Body,
 }
@@ -260,6 +263,14 @@ pub trait Subject: Send + Sync {
         Err(unknown_to(self.kind(), "schema"))
     }
 
+    /// The census of the live system behind a payload that was restored.
+    ///
+    /// # Errors
+    /// As those of [`live`].
+    async fn live(&self, spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
+        live(spec, secrets, taken).await
+    }
+
     /// What this proof leaves open, for the report.
     fn not_tested(&self, facts: &Facts) -> Vec<String>;
 
@@ -277,6 +288,8 @@ fn unknown_to(kind: &str, check: &str) -> Error {
 pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
     match spec {
         SubjectSpec::Mongodb(spec) => Arc::new(mongodb::Mongodb::new(spec.clone())),
+        SubjectSpec::DnsZone(spec) => Arc::new(dns_zone::DnsZone::new(spec.clone())),
+        SubjectSpec::Secrets(spec) => Arc::new(secrets::SecretExport::new(spec.clone())),
         SubjectSpec::Postgres(spec) => Arc::new(postgres::Postgres::new(spec.clone())),
     }
 }
@@ -290,6 +303,8 @@ pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Resul
     match spec {
         LiveSpec::Mongodb(live) => mongodb::live::census(live, secrets, taken).await,
         LiveSpec::Postgres(live) => postgres::live::census(live, secrets, taken).await,
+        LiveSpec::Cloudflare(live) => dns_zone::live::census(live, secrets).await,
+        LiveSpec::Doppler(live) => secrets::live::census(live, secrets).await,
     }
 }
 
@@ -299,6 +314,7 @@ pub fn live_limits(spec: &LiveSpec, taken: Timestamp) -> Before {
     match spec {
         LiveSpec::Mongodb(live) => mongodb::live::before(live, taken),
         LiveSpec::Postgres(live) => postgres::live::before(live, taken),
+        LiveSpec::Cloudflare(_) | LiveSpec::Doppler(_) => Before { time: taken, fields: Vec::new() },
     }
 }
 

@@ -188,6 +188,7 @@ fn the_layers_mean_what_the_example_says() {
     let open = |name: &str| scenario(&loaded, name).open.as_slice();
     let [Layer::OpensslEnc(enc), Layer::Gzip] = open("encrypted-by-openssl") else { panic!("layers") };
     assert_eq!((enc.kdf, enc.cipher.as_str()), (Kdf::Pbkdf2 { iterations: 100_000 }, "aes-256-cbc"));
+    assert_eq!(enc.passphrases, [SecretRef::Env("BACKUP_PASSPHRASE".into())]);
     let [Layer::Age(AgeKey::Identity(_)), Layer::Zstd] = open("encrypted-by-age") else { panic!("layers") };
     let [Layer::Age(AgeKey::Passphrase(_)), Layer::Tar(member)] = open("picked-from-an-archive") else { panic!("layers") };
     assert_eq!(member, "*/shop.sql");

@@ -6,12 +6,17 @@ mod cli;
 #[cfg(feature = "demo")]
 mod corpus;
 #[cfg(feature = "demo")]
+mod dns;
+#[cfg(feature = "demo")]
 mod drift;
 mod examples;
 mod golden;
 mod hostile;
+mod http;
 mod junit;
 mod lab;
+#[cfg(feature = "demo")]
+mod live_exports;
 mod live_tls;
 mod matches;
 mod mongo_lab;
@@ -27,12 +32,13 @@ mod reference;
 mod require;
 mod runtime;
 #[cfg(feature = "demo")]
+mod secrets;
+#[cfg(feature = "demo")]
 mod signals;
 #[cfg(feature = "demo")]
 mod stage;
 mod stall;
 #[cfg(feature = "demo")]
 mod store_faults;
-#[cfg(feature = "demo")]
 mod support;
 mod sweep;

@@ -20,6 +20,7 @@ fn artifact(dump: &[u8]) -> Census {
         kind: kind.to_owned(),
         count: members.len() as u64,
         members: members.into_iter().collect(),
+        named_by: 0,
     };
     let inventory = database.objects.into_iter().map(kind).collect();
     let (groups_are, counted_in) = ("tables".into(), "rows".into());

@@ -117,6 +117,7 @@ async fn rules(server: &Server) -> Rules {
         }),
         commands: true,
         tablespaces: true,
+        ..Rules::default()
     }
 }
 

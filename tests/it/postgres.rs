@@ -171,6 +171,39 @@ async fn however_it_was_written_a_whole_archive_is_restored() {
     }
 }
 
+/// What people do around `pg_dump`, and what it writes for databases that are not as most are. All of it is whole.
+#[tokio::test]
+async fn what_is_odd_is_not_broken() {
+    let lab = Lab::new();
+    let server = lab.start().await;
+    let content = "CREATE TABLE a (id int PRIMARY KEY, n text); CREATE TABLE b (id int REFERENCES a); \
+        INSERT INTO a SELECT i, 'n' || i FROM generate_series(1, 50) i; INSERT INTO b SELECT id FROM a; \
+        CREATE MATERIALIZED VIEW grouped AS SELECT id, n, count(*) FROM a GROUP BY id; \
+        CREATE FUNCTION f() RETURNS SETOF a LANGUAGE sql BEGIN ATOMIC SELECT id, n FROM a GROUP BY id; END; \
+        ALTER TABLE b ADD CONSTRAINT later FOREIGN KEY (id) REFERENCES a NOT VALID; \
+        CREATE ROLE alice; ALTER SCHEMA public OWNER TO alice;";
+    server.fill("odd", content).await;
+    for command in [
+        "pg_dump -Fc odd",
+        "pg_dump -Ft odd",
+        "pg_dump -Fc -n public odd",
+        "pg_dump -n public odd",
+        "pg_dump -Fc --inserts odd | cat",
+        "echo 'SET session_replication_role = replica;'; pg_dump odd",
+        "echo 'BEGIN;'; pg_dump --clean --if-exists odd; echo 'COMMIT;'",
+        "pg_dump odd | sed 1,3d",
+        "pg_dumpall -g; pg_dump odd",
+        "pg_dumpall -g; pg_dump -C odd",
+        "pg_dump -s odd; pg_dump -a odd",
+        "pg_dump --section=pre-data odd; pg_dump --section=data odd; pg_dump --section=post-data odd",
+        "pg_dump odd; echo '-- backup finished'",
+    ] {
+        let proof = lab.restore(&server.shell(command)).await.unwrap_or_else(|e| panic!("{command}: {e:?}"));
+        let census = census(&proof, &[]).await;
+        assert!(census.total() >= 100, "{command}: {}", census.summary());
+    }
+}
+
 /// The archive without the mark that its first table with rows has any: one bit.
 fn without_mark_for_data(archive: &[u8]) -> Vec<u8> {
     let table = archive.windows(10).position(|window| window == b"TABLE DATA").expect("a table with rows");

@@ -109,7 +109,7 @@ fn numbers_and_growth_are_judged_when_asked_for() {
 
 fn with(kind: &str, members: &[&str]) -> Census {
     let members: Vec<String> = members.iter().map(|name| (*name).to_owned()).collect();
-    let inventory = vec![Inventory { kind: kind.into(), count: members.len() as u64, members }];
+    let inventory = vec![Inventory { kind: kind.into(), count: members.len() as u64, members, named_by: 0 }];
     Census { inventory, ..census(&[("a.b", 1)]) }
 }
 
@@ -119,14 +119,62 @@ fn names_are_judged_by_which_are_gone_and_new() {
     let (left, right) = (with("records", &["A www", "MX @", "TXT @"]), with("records", &["A www", "MX @", "A old"]));
     let outcome = judge(&records, &left, &right, "the live system");
     assert_eq!(outcome.status, Status::Fail);
-    assert_eq!(outcome.message, "of the records, 1 is gone (TXT @), 1 is new (A old), beside the live system");
-    assert_eq!(outcome.evidence, ["gone: TXT @", "new: A old"]);
+    assert_eq!(outcome.message, "of the records, 1 is missing (TXT @), 1 is extra (A old), beside the live system");
+    assert_eq!(outcome.evidence, ["missing: TXT @", "extra: A old"]);
     for (most, status) in [(2, Status::Pass), (1, Status::Warn)] {
         records.tolerances = Some(Tolerances { change: limits(Some(Tolerance::Number(most)), None), ..Tolerances::default() });
         assert_eq!(judge(&records, &left, &right, "it").status, status);
     }
     records.ignore = vec![glob("TXT*"), glob("A old")];
     assert_eq!(judge(&records, &left, &right, "the live system").message, "the same 2 records as in the live system");
+}
+
+#[test]
+fn a_member_whose_content_is_another_counts_once() {
+    let named = |members: &[&str]| {
+        let mut census = with("members", members);
+        census.inventory[0].named_by = 2;
+        Census { counted_in: "records".into(), ..census }
+    };
+    let left = named(&["A www 192.0.2.1", "A api 192.0.2.3", "A api 192.0.2.4", "MX @ 10 mx1", "TXT wwww x"]);
+    let right = named(&["A www 192.0.2.9", "A api 192.0.2.5", "MX @ 10 mx1", "MX @ 20 mx2", "TXT www x"]);
+    let mut members = check(Against::Live, "members");
+    let outcome = judge(&members, &left, &right, "the live system");
+    assert_eq!(outcome.status, Status::Fail);
+    assert_eq!(
+        outcome.evidence,
+        [
+            "missing: A api 192.0.2.4",
+            "missing: TXT wwww x",
+            "extra: MX @ 20 mx2",
+            "extra: TXT www x",
+            "changed: A api, 192.0.2.3 in the live system, 192.0.2.5 came back",
+            "changed: A www, 192.0.2.1 in the live system, 192.0.2.9 came back",
+        ]
+    );
+    assert_eq!(outcome.measured.as_deref(), Some("2 missing, 2 extra, 2 changed (120%)"));
+    for (most, status) in [(6, Status::Pass), (5, Status::Warn)] {
+        members.tolerances = Some(Tolerances { change: limits(Some(Tolerance::Number(most)), None), ..Tolerances::default() });
+        assert_eq!(judge(&members, &left, &right, "it").status, status);
+    }
+    members.tolerances = None;
+    let outcome = judge(&members, &named(&["A www 192.0.2.1"]), &named(&["A www 192.0.2.9"]), "the live system");
+    assert_eq!(
+        (outcome.status, outcome.message.as_str()),
+        (Status::Fail, "of the members, 1 is changed (A www), beside the live system")
+    );
+}
+
+#[test]
+fn names_that_the_other_side_calls_changed_count_where_both_have_them() {
+    let mut left = with(CHANGED, &["a.b", "a.c"]);
+    left.groups = census(&[("a.b", 1), ("a.c", 1)]).groups;
+    let right = census(&[("a.b", 1)]);
+    let mut tables = check(Against::Live, "tables");
+    tables.tolerances = Some(Tolerances { change: limits(Some(Tolerance::Number(1)), None), ..Tolerances::default() });
+    let outcome = judge(&tables, &left, &right, "the live system");
+    assert_eq!(outcome.status, Status::Warn);
+    assert_eq!(outcome.message, "of the tables, 1 is missing (a.c), 1 is changed (a.b), beside the live system");
 }
 
 #[test]

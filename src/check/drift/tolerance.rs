@@ -22,9 +22,9 @@ pub fn status(left: u64, right: u64, tolerances: Tolerances, at_least: u64) -> O
     worst([(gone, tolerances.drop), (new, tolerances.growth), (gone.max(new), tolerances.change)], left, at_least)
 }
 
-/// How lists of names are judged by how many are gone and how many are new.
-pub fn of_names(left: u64, gone: u64, new: u64, tolerances: Tolerances) -> Option<Status> {
-    worst([(gone, tolerances.drop), (new, tolerances.growth), (gone + new, tolerances.change)], left, 0)
+/// How lists of names are judged by how many are gone, new and changed.
+pub fn of_names(left: u64, gone: u64, new: u64, changed: u64, tolerances: Tolerances) -> Option<Status> {
+    worst([(gone, tolerances.drop), (new, tolerances.growth), (gone + new + changed, tolerances.change)], left, 0)
 }
 
 fn worst(rules: [(u64, Limits<Tolerance>); 3], of: u64, at_least: u64) -> Option<Status> {

@@ -93,6 +93,8 @@ const NAMED_IN_SCHEMA: [&str; 8] =
     ["DOMAIN", "FOREIGN TABLE", "MATERIALIZED VIEW", "SEQUENCE", "TABLE", "TABLE ATTACH", "TYPE", "VIEW"];
 /// Kinds whose definition names them.
 const NAMED: [&str; 8] = ["EVENT TRIGGER", "EXTENSION", "INDEX", "INDEX ATTACH", "PUBLICATION", "SCHEMA", "SERVER", "STATISTICS"];
+/// Kinds that `pg_dump` puts behind the data when they depend on a primary key (`postponed_def`).
+const POSTPONED: [&str; 4] = ["FUNCTION", "MATERIALIZED VIEW", "PROCEDURE", "VIEW"];
 /// Kinds whose tag is `table name`, both named in the definition.
 pub const OF_A_TABLE: [&str; 7] = ["CHECK CONSTRAINT", "CONSTRAINT", "DEFAULT", "FK CONSTRAINT", "POLICY", "RULE", "TRIGGER"];
 
@@ -116,7 +118,7 @@ pub fn check(contents: &Contents) -> Vec<Damage> {
         ];
         let told = all.into_iter().flatten().map(|what| Damage { at: entry.at, what, cause: Cause::Changed });
         damages.extend(told);
-        damages.extend(unknown(entry));
+        damages.extend(unknown(entry).filter(|_| by_a_known_version(contents)));
     }
     damages
 }
@@ -130,6 +132,16 @@ fn sections(entry: &Entry) -> Option<Section> {
     KINDS.iter().find(|(_, kinds)| kinds.contains(&entry.desc.as_str())).map(|(section, _)| *section)
 }
 
+/// The newest `pg_dump` whose kinds of entries are all known here.
+const NEWEST: u32 = 18;
+
+/// A newer `pg_dump` may write other kinds of entries.
+fn by_a_known_version(contents: &Contents) -> bool {
+    let version = contents.header.dump_version.as_deref().unwrap_or_default();
+    let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|major| major.parse::<u32>().ok());
+    major.is_some_and(|major| major <= NEWEST)
+}
+
 fn unknown(entry: &Entry) -> Option<Damage> {
     let what = || format!("the table of contents has {}, which is of an unknown kind", title(entry));
     sections(entry).is_none().then(|| Damage { at: entry.at, what: what(), cause: Cause::Unknown })
@@ -137,7 +149,8 @@ fn unknown(entry: &Entry) -> Option<Damage> {
 
 fn section(entry: &Entry) -> Option<String> {
     let section = sections(entry)?;
-    let fits = section == Anywhere || section == entry.section;
+    let postponed = POSTPONED.contains(&entry.desc.as_str()) && entry.section == PostData;
+    let fits = section == Anywhere || section == entry.section || postponed;
     (!fits).then(|| format!("the table of contents has {} in the wrong section", title(entry)))
 }
 
@@ -166,7 +179,8 @@ fn relation(entry: &Entry) -> Option<String> {
 /// The statement before the rows names the table that the entry names.
 fn copy(entry: &Entry, contents: &Contents) -> Option<String> {
     let comparable = is_utf8(contents) || (entry.tag.is_ascii() && entry.schema.is_ascii());
-    if entry.desc != "TABLE DATA" || entry.copy.is_empty() || !comparable {
+    // Before 1.14 the schema may stand in the search path alone.
+    if contents.header.minor < 14 || entry.desc != "TABLE DATA" || entry.copy.is_empty() || !comparable {
         return None;
     }
     let fits = names::copy(&entry.copy).is_some_and(|copy| {
@@ -180,7 +194,14 @@ fn name(entry: &Entry, contents: &Contents) -> Option<String> {
     let kind = entry.desc.as_str();
     // A rule that is a view's query is written as the view.
     let is_view = kind == "RULE" && entry.tag.ends_with(" _RETURN");
-    if contents.header.minor < 14 || entry.definition.is_empty() || is_view || !(entry.tag.is_ascii() || is_utf8(contents)) {
+    // `-- *not* creating schema, since initdb creates it`
+    let is_remark = entry.definition.starts_with("-- ");
+    if contents.header.minor < 14
+        || entry.definition.is_empty()
+        || is_remark
+        || is_view
+        || !(entry.tag.is_ascii() || is_utf8(contents))
+    {
         return None;
     }
     let fits = if NAMED_IN_SCHEMA.contains(&kind) {
@@ -196,7 +217,7 @@ fn name(entry: &Entry, contents: &Contents) -> Option<String> {
 }
 
 /// Whether names can be compared letter by letter: in other encodings some look like UTF-8 and some do not.
-fn is_utf8(contents: &Contents) -> bool {
+pub fn is_utf8(contents: &Contents) -> bool {
     contents.entries.iter().any(|entry| entry.desc == "ENCODING" && entry.definition.contains("UTF8"))
 }
 

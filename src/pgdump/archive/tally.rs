@@ -118,6 +118,9 @@ impl Tally {
         if self.unsummed {
             blind.insert(Blind::ChangedRow);
         }
+        if !rules::is_utf8(&self.contents) && self.database.keep_plain_names() {
+            blind.insert(Blind::Names);
+        }
         self.damages.dedup();
         Survey { databases: vec![self.database], damages: self.damages, blind }
     }

@@ -18,6 +18,8 @@ pub struct Census {
     path: Option<Vec<u8>>,
     /// Every table that the current database was given.
     made: BTreeSet<String>,
+    /// A tool of `PostgreSQL` wrote it: what it announces must come.
+    by_tool: bool,
     /// Tables with rows in the current database whose rows cannot be counted.
     uncounted: BTreeSet<String>,
     copies: u64,
@@ -79,9 +81,15 @@ impl Census {
         }
     }
 
-    /// Whether the current database has tables, and rows.
-    pub fn has(&self) -> (bool, bool) {
-        (!self.made.is_empty(), self.copies + self.inserts > 0)
+    /// How many tables the current database has made.
+    pub fn made(&self) -> usize {
+        self.made.len()
+    }
+
+    /// Whether rows are copied into a table that had its rows already.
+    pub fn copies_again(&self, statement: &Statement, encoding: Encoding) -> bool {
+        let table = statement.qualified(1).filter(|_| statement.is(0, "copy"));
+        table.is_some_and(|(name, _)| self.current.tables.contains_key(&self.shown(&name, encoding)))
     }
 
     /// A comment of `pg_dump` announces what comes next.
@@ -104,7 +112,7 @@ impl Census {
     }
 
     fn lost_definition(&mut self, lost: Option<Entry>) {
-        if let Some(entry) = lost {
+        if let Some(entry) = lost.filter(|_| self.by_tool) {
             let what = format!("{} is announced, and its definition is missing", entry.shown());
             self.damage(entry.at, what, Cause::Changed);
         }
@@ -114,7 +122,7 @@ impl Census {
         let (definition, rows) = announced.end();
         self.lost_definition(definition);
         // With INSERT statements, a table without rows has none.
-        if self.copies > 0 && self.inserts == 0 {
+        if self.by_tool && self.copies > 0 && self.inserts == 0 {
             for entry in rows {
                 self.damage(
                     entry.at,
@@ -127,6 +135,7 @@ impl Census {
 
     /// Takes a statement that has ended, and its rows if it is an `INSERT`.
     pub fn statement(&mut self, statement: &Statement, tuples: &Tuples, context: Context) {
+        self.by_tool = context.by_tool;
         self.announced.answer();
         match () {
             () if tuples.is_insert() => self.insert(statement, tuples.rows(), context),

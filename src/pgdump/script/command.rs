@@ -67,7 +67,9 @@ pub fn read(line: &[u8]) -> Command {
     let line = line.get(1..).unwrap_or_default().trim_ascii_end();
     let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
-    let shown = || String::from_utf8_lossy(name.get(..20).unwrap_or(name)).into_owned();
+    // Damaged rows may look like a command: only what can be one is shown.
+    let letters = name.len() <= 20 && name.iter().all(|byte| byte.is_ascii_alphabetic() || b"!?;".contains(byte));
+    let shown = || if letters { String::from_utf8_lossy(name).into_owned() } else { "...".to_owned() };
     let Ok(text) = std::str::from_utf8(name) else { return Command::Outside(shown()) };
     // Backquotes run a program, and behind `\\` there may be another command.
     let plain = !rest.contains(&b'`') && !rest.contains(&b'\\');
@@ -92,12 +94,13 @@ fn has(text: &[u8], what: &[u8]) -> bool {
 
 /// `\connect [-reuse-previous=on] DATABASE [USER [HOST [PORT]]]`, or a connection string in the place of the database.
 fn connect(rest: &[u8]) -> Command {
-    let mut arguments = arguments(rest);
+    let (mut arguments, more) = arguments(rest);
     let options = arguments.iter().take_while(|it| it.starts_with(b"-reuse-previous=")).count();
     arguments.drain(..options);
     let mut arguments = arguments.into_iter();
     let database = arguments.next().filter(|it| it != b"-" && !it.is_empty());
-    let other = if arguments.any(|it| it != b"-") { Other::Server } else { Other::Nothing };
+    // Another command on the line, or a program in backquotes: only the database is taken.
+    let other = if more || arguments.any(|it| it != b"-") { Other::Server } else { Other::Nothing };
     match database {
         Some(uri) if uri.starts_with(b"postgresql://") || uri.starts_with(b"postgres://") => {
             Command::Connect(in_uri(&uri), Other::Server)
@@ -110,8 +113,10 @@ fn connect(rest: &[u8]) -> Command {
     }
 }
 
-/// The arguments of a command, unquoted: `'it''s \n'`, `"a""b"`, and parts of both without a space between.
-fn arguments(rest: &[u8]) -> Vec<Vec<u8>> {
+/// The arguments of a command, unquoted: `'it''s \n'`, `"a""b"`, and parts of both without a space between. And whether there is more on
+/// the line: `\\` ends a command, and backquotes run a program.
+fn arguments(rest: &[u8]) -> (Vec<Vec<u8>>, bool) {
+    let mut more = false;
     let (mut all, mut current, mut quote) = (Vec::new(), None::<Vec<u8>>, None);
     let mut bytes = rest.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
@@ -123,13 +128,16 @@ fn arguments(rest: &[u8]) -> Vec<Vec<u8>> {
                 current.get_or_insert_default();
             }
             None if byte.is_ascii_whitespace() => all.extend(current.take()),
-            // `\\` ends the command.
-            None if byte == b'\\' => break,
+            None if byte == b'\\' => {
+                more = true;
+                break;
+            }
+            None if byte == b'`' || byte == b':' => more = true,
             Some(_) | None => current.get_or_insert_default().push(byte),
         }
     }
     all.extend(current);
-    all
+    (all, more)
 }
 
 /// The database of `dbname='a b' host=c`, and whether there is anything else in it.
@@ -202,7 +210,7 @@ mod tests {
             ("\\connect 'host=db.example.org dbname=shop'", connect(Some("shop"), Other::Server)),
             ("\\connect postgresql://db.example.org/shop?user=x", connect(Some("shop"), Other::Server)),
             ("\\connect - alice", connect(None, Other::Server)),
-            ("\\c shop \\\\ \\! true", connect(Some("shop"), Other::Nothing)),
+            ("\\c shop \\\\ \\! true", connect(Some("shop"), Other::Server)),
             ("\\restrict abc1", Command::Restrict(b"abc1".to_vec())),
             ("\\unrestrict abc1", Command::Unrestrict(b"abc1".to_vec())),
             ("\\restrict `true`", outside("restrict")),

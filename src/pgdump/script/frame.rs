@@ -63,6 +63,8 @@ impl Frame {
                 self.part = true;
                 self.damage(at, "a part of another dump stands behind the end", Cause::Behind);
             }
+            // Behind the closing line only its own `--` stands.
+            self.followed |= self.ended && comment.trim_ascii() != b"--";
             return false;
         }
         let Ok(line) = std::str::from_utf8(comment.trim_ascii_end()) else { return false };
@@ -150,17 +152,13 @@ impl Frame {
         self.damage(at, what, cause);
     }
 
-    /// Takes a table that is made, or rows, in a database: `twice`, which has had tables or rows before another dump began.
+    /// Takes a statement; `twice`: it makes a table, or fills one, that was made or filled before. Behind another dump's end that is
+    /// the same dump again, or another state of it.
     pub fn content(&mut self, twice: bool) {
         if let Some(at) = self.again.take_if(|_| twice) {
             self.part = true;
             self.damage(at, "another dump, or the same one twice, begins behind the end", Cause::Behind);
         }
-    }
-
-    /// Whether another dump was begun behind the end.
-    pub const fn is_again(&self) -> bool {
-        self.again.is_some()
     }
 
     /// The script is over; `begun`: within a statement. What comes back is whether its end is there.

@@ -10,7 +10,7 @@ use super::outlet::{Edit, Outlet};
 use super::rewrite::{self, Around};
 use super::rules::Rules;
 use crate::pgdump::sql::{Encoding, Lexer, Open, PieceKind, Statement, Token, Tuples};
-use crate::pgdump::{Blind, Cause, Damage, Survey};
+use crate::pgdump::{Blind, Cause, Damage, Database, Survey};
 use std::io::Write;
 use std::ops::Range;
 
@@ -92,7 +92,7 @@ impl<'r> Pass<'r> {
             self.first_word(at);
         }
         let whole = self.frame.finish(&self.bytes, begun);
-        let Self { mut script, frame, census, bytes, statements, .. } = self;
+        let Self { mut script, frame, census, bytes, statements, declared: encoding, .. } = self;
         script.author = frame.author;
         script.has_end_mark = frame.ended;
         let mut survey = Survey { blind: [Blind::LostLines, Blind::ChangedRow].into(), ..Survey::default() };
@@ -111,6 +111,10 @@ impl<'r> Pass<'r> {
         damages.truncate(MOST_DAMAGES);
         survey.damages = bytes.something_else().map_or(damages, |damage| vec![damage]);
         survey.databases = databases;
+        if !matches!(encoding, Encoding::Utf8 | Encoding::Latin1 | Encoding::Unknown) {
+            let left_out: Vec<bool> = survey.databases.iter_mut().map(Database::keep_plain_names).collect();
+            survey.blind.extend(left_out.contains(&true).then_some(Blind::Names));
+        }
         if !by_tool {
             // Nothing is promised where no tool of PostgreSQL wrote it.
             survey.databases.iter_mut().for_each(|database| database.objects.clear());
@@ -192,11 +196,9 @@ impl<'r> Pass<'r> {
         self.first_word(start);
         self.statements += 1;
         let context = self.context(start);
-        let had = self.census.has();
+        let (made, copies_again) = (self.census.made(), self.census.copies_again(&self.statement, self.encoding));
         self.census.statement(&self.statement, &tuples, context);
-        if self.frame.is_again() {
-            self.repeated(had);
-        }
+        self.frame.content(copies_again || self.makes_again(made));
         if !tuples.is_insert() {
             self.note(&named);
             self.change(start..place.end, named, piece, outlet);
@@ -217,11 +219,10 @@ impl<'r> Pass<'r> {
         self.frame.statement(start, self.statements == 0, sql, message);
     }
 
-    /// Another dump behind the end of the first is the same one again, unless one has the tables and the other the rows.
-    fn repeated(&mut self, had: (bool, bool)) {
-        let makes = self.statement.is(0, "create") && self.census.has().0;
-        let rows = self.statement.is(0, "copy") || self.statement.is(0, "insert");
-        self.frame.content((makes && had.0) || (rows && had.1));
+    /// Whether the statement makes a table that was made already: so many there were before it.
+    fn makes_again(&self, before: usize) -> bool {
+        let table = self.statement.is(1, "table") || self.statement.is(2, "table");
+        self.statement.is(0, "create") && table && self.census.made() == before
     }
 
     /// Notes what a statement names and makes.

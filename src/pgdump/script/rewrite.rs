@@ -48,7 +48,9 @@ impl Change {
 pub fn may_change(statement: &Statement, around: Around) -> bool {
     let second = |words: &[&str]| statement.pieces().len() < 2 || words.iter().any(|word| statement.is(1, word));
     match () {
-        () if statement.is(0, "create") => second(&["role", "user", "group", "policy", "schema", "database", "tablespace", "or"]),
+        () if statement.is(0, "create") => {
+            second(&["role", "user", "group", "policy", "schema", "database", "tablespace", "extension", "or"])
+        }
         () if statement.is(0, "select") => around.preamble,
         () => ["alter", "grant", "revoke", "set", "drop", "reassign", "comment", "copy"].iter().any(|word| statement.is(0, word)),
     }
@@ -59,6 +61,8 @@ pub fn decide(statement: &Statement, place: Range<u64>, named: Vec<Vec<u8>>, aro
     let left_out = without_effect(statement, &place, around, rules)
         .or_else(|| tablespace(statement, &place, rules))
         .or_else(|| of_database(statement, &place, around, rules))
+        .or_else(|| extension(statement, &place, around, rules))
+        .or_else(|| schema(statement, around, rules))
         .or_else(|| program(statement, &place, rules));
     let mut change = left_out.unwrap_or_else(|| of_role(statement, &place, around, rules));
     if change.edits.first().is_none_or(|edit| edit.place != place) {
@@ -97,6 +101,29 @@ const DROPPED: &str = "access aggregate cast collation conversion database domai
 pub fn makes(statement: &Statement, by_tool: bool) -> bool {
     let makes = ["create", "copy", "insert", "alter"].iter().any(|word| statement.is(0, word));
     makes && !cleans(statement, by_tool)
+}
+
+/// `pg_dump -n public` makes the schema that every database has.
+fn schema(statement: &Statement, around: Around, rules: &Rules) -> Option<Change> {
+    let standing = rules.clean.as_ref()?;
+    let name = statement.begins(&["create", "schema"]).then(|| statement.name(2)).flatten()?;
+    let place = statement.pieces().get(1)?.place.end;
+    let made = standing.contains(&around.encoding.decode(&name));
+    made.then(|| Change::replace(place..place, " IF NOT EXISTS", None))
+}
+
+/// An extension that the script goes on without, and what is said of it.
+fn extension(statement: &Statement, place: &Range<u64>, around: Around, rules: &Rules) -> Option<Change> {
+    let at = match () {
+        () if statement.begins(&["create", "extension"]) => statement.behind(2, &["if", "not", "exists"]),
+        () if statement.begins(&["alter", "extension"]) || statement.begins(&["drop", "extension"]) => {
+            statement.behind(2, &["if", "exists"])
+        }
+        () if statement.begins(&["comment", "on", "extension"]) => 3,
+        () => return None,
+    };
+    let name = around.encoding.decode(&statement.name(at)?);
+    rules.without_extensions.contains(&name).then(|| Change::leave_out(place.clone(), None))
 }
 
 /// Everything goes into the default tablespace.

@@ -14,6 +14,8 @@ pub struct Rules {
     pub databases: Option<Databases>,
     /// `\connect` keeps nothing but the database; commands of psql that reach further are left out, and so is `COPY ... PROGRAM`.
     pub commands: bool,
+    /// Leave out the statements that make these extensions or say something of them.
+    pub without_extensions: BTreeSet<String>,
     /// Leave out tablespaces: everything goes into the default one.
     pub tablespaces: bool,
 }
@@ -50,8 +52,14 @@ pub struct Locales {
 impl Rules {
     /// Whether a script passes through unchanged.
     #[must_use]
-    pub const fn none(&self) -> bool {
-        self.roles.is_none() && self.clean.is_none() && self.databases.is_none() && !self.commands && !self.tablespaces
+    pub fn none(&self) -> bool {
+        let all_extensions = self.without_extensions.is_empty();
+        all_extensions
+            && self.roles.is_none()
+            && self.clean.is_none()
+            && self.databases.is_none()
+            && !self.commands
+            && !self.tablespaces
     }
 }
 

@@ -24,6 +24,7 @@ fn all_rules() -> Rules {
         databases: Some(Databases { known: ["restored".to_owned()].into(), locales: Locales::default() }),
         commands: true,
         tablespaces: true,
+        ..Rules::default()
     }
 }
 
@@ -209,6 +210,16 @@ fn databases_and_tablespaces_are_fitted() {
     ] {
         assert_eq!(rewritten(script), expected, "{script}");
     }
+}
+
+#[test]
+fn a_script_goes_on_without_an_extension() {
+    let script = "CREATE EXTENSION IF NOT EXISTS pg_cron WITH SCHEMA pg_catalog;\nCOMMENT ON EXTENSION pg_cron IS 'jobs';\n\
+                  CREATE EXTENSION hstore;\nCOMMENT ON EXTENSION hstore IS 'pg_cron';\n";
+    let mut rules = Rules { without_extensions: ["pg_cron".to_owned()].into(), ..Rules::default() };
+    let (found, out) = read(script.as_bytes(), &mut rules);
+    assert_eq!(out, "\n\nCREATE EXTENSION hstore;\nCOMMENT ON EXTENSION hstore IS 'pg_cron';\n");
+    assert_eq!(found.extensions, ["hstore".to_owned(), "pg_cron".to_owned()].into());
 }
 
 #[test]

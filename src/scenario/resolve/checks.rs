@@ -77,13 +77,15 @@ fn refuse_foreign(kind: &CheckKind, subject: &SubjectSpec, place: Place, collect
         (CheckKind::Integrity(_), Mongodb(_)) => ("integrity", DUMPS_ONLY),
         (CheckKind::Schema(_), Mongodb(_)) => ("schema", DUMPS_ONLY),
         (CheckKind::Query(_), Postgres(_)) => ("query", "Write a `sql` check with a `query`."),
-        (CheckKind::Validate, Postgres(_)) => ("validate", "It is for `mongodb`: leave it out, or write `integrity`."),
+        (CheckKind::Validate, Postgres(_) | DnsZone(_) | Secrets(_)) => ("validate", "It is for `mongodb`: leave it out, or write `integrity`."),
         (CheckKind::Indexes(_), Postgres(_)) => ("indexes", "It is for `mongodb`; write `count: { of: indexes, min: 1 }`."),
         _ => return,
     };
     let of = match subject {
         Mongodb(_) => "MongoDB archive",
         Postgres(_) => "PostgreSQL dump",
+        DnsZone(_) => "DNS zone",
+        Secrets(_) => "secret export",
     };
     collect.wrong(place, format!("`{check}` is no check for a {of}"), hint);
 }
@@ -129,7 +131,7 @@ fn fresh(section: FreshSection, place: Place, subject: Option<&SubjectSpec>, col
     // Names of collections may have dots, `shop.fs.files.uploadDate`; before a column stand two or three names.
     let (names, hint) = match subject {
         Some(SubjectSpec::Mongodb(_)) => (3..=usize::MAX, "Write `database.collection.field`, such as shop.orders.created_at."),
-        Some(SubjectSpec::Postgres(_)) | None => (3..=4, "Write `schema.table.column`, such as public.messages.created_at."),
+        _ => (3..=4, "Write `schema.table.column`, such as public.messages.created_at."),
     };
     let whole = newest.value.split('.').all(|part| !part.is_empty()) && names.contains(&newest.value.split('.').count());
     let Some((group, field)) = newest.value.rsplit_once('.').filter(|_| whole) else {

@@ -1,23 +1,14 @@
-//! `matches`, `drift` and `live`.
+//! `matches` and `drift`.
 
 use super::collect::Collector;
 use crate::scenario::field::{Field, Named, Spanned};
 use crate::scenario::source::Place;
-use crate::scenario::spec::{
-    AgainstSpec, CountsSpec, DriftSection, GroupToleranceSection, LiveMongodbSection, LivePostgresSection, LiveSection,
-    MatchesSpec, ToleranceSection, VanishedSpec,
-};
-use crate::scenario::{
-    Against, Counts, DriftCheck, Limits, LiveMongodb, LivePostgres, LiveSpec, MatchesCheck, SubjectSpec, Tolerance, Tolerances,
-    Vanished,
-};
+use crate::scenario::spec::{AgainstSpec, DriftSection, GroupToleranceSection, MatchesSpec, ToleranceSection, VanishedSpec};
+use crate::scenario::{Against, DriftCheck, Limits, MatchesCheck, Tolerance, Tolerances, Vanished};
 use globset::{Glob, GlobMatcher};
-use std::path::Path;
-use std::time::Duration;
 
 /// A difference of one member is no share of anything.
 const AT_LEAST: u64 = 2;
-const LIVE_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub fn matches(spec: MatchesSpec, place: Place, collect: &mut Collector) -> MatchesCheck {
     let MatchesSpec::Options(section) = spec else { return MatchesCheck::default() };
@@ -121,92 +112,4 @@ fn glob(text: &Spanned<String>, collect: &mut Collector) -> Option<GlobMatcher> 
         })
         .ok()
         .map(|glob| glob.compile_matcher())
-}
-
-/// Keeps apart whether the key is there: a wrong one is told once.
-pub fn live(
-    field: Field<LiveSection>,
-    subject: Option<&SubjectSpec>,
-    root: Place,
-    folder: &Path,
-    collect: &mut Collector,
-) -> Field<LiveSpec> {
-    let Spanned { value: section, place } = match field {
-        Field::Absent => return Field::Absent,
-        Field::Bad => return Field::Bad,
-        Field::Given(section) => section,
-    };
-    let place = if place == Place::default() { root } else { place };
-    let live = match (section.mongodb, section.postgres) {
-        (Field::Given(mongodb), Field::Absent) => {
-            live_mongodb(mongodb.value, mongodb.place, folder, collect).map(LiveSpec::Mongodb)
-        }
-        (Field::Absent, Field::Given(postgres)) => {
-            live_postgres(postgres.value, postgres.place, folder, collect).map(LiveSpec::Postgres)
-        }
-        (Field::Bad, _) | (_, Field::Bad) => None,
-        (Field::Absent, Field::Absent) => {
-            collect.wrong(place, "`live` names no system", "Add `mongodb` or `postgres`, with a `url`.");
-            None
-        }
-        (Field::Given(_), Field::Given(_)) => {
-            collect.wrong(place, "`live` names two systems", "Leave in it the one that the backup is of.");
-            None
-        }
-    };
-    let Some(live) = live else { return Field::Bad };
-    let alike = matches!(
-        (&live, subject),
-        (_, None)
-            | (LiveSpec::Mongodb(_), Some(SubjectSpec::Mongodb(_)))
-            | (LiveSpec::Postgres(_), Some(SubjectSpec::Postgres(_)))
-    );
-    if !alike {
-        collect.wrong(place, "`live` is a system of another kind than the backup", "Name the one that the backup is of.");
-    }
-    Field::Given(Spanned { value: live, place })
-}
-
-fn live_mongodb(section: LiveMongodbSection, place: Place, folder: &Path, collect: &mut Collector) -> Option<LiveMongodb> {
-    collect.require(section.url.as_ref(), place, "`mongodb`", "url");
-    let url = collect.secret(section.url, folder);
-    let counts = counts(section.counts);
-    let timeout = collect.duration(section.timeout, "timeout").unwrap_or(LIVE_TIMEOUT);
-    let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
-    let time_field = |(collection, field)| time_field(&collection, field, ("database", "shop"), collect);
-    let older_than_backup = entries.into_iter().filter_map(time_field).collect();
-    Some(LiveMongodb { url: url?, counts, timeout, older_than_backup })
-}
-
-fn counts(field: Field<CountsSpec>) -> Counts {
-    match field.value() {
-        Some(CountsSpec::Exact) | None => Counts::Exact,
-        Some(CountsSpec::Estimated) => Counts::Estimated,
-    }
-}
-
-fn live_postgres(section: LivePostgresSection, place: Place, folder: &Path, collect: &mut Collector) -> Option<LivePostgres> {
-    collect.require(section.url.as_ref(), place, "`postgres`", "url");
-    let url = collect.secret(section.url, folder);
-    let ca = collect.text(section.ca, "ca").map(|path| folder.join(path.value));
-    let counts = counts(section.counts);
-    let timeout = collect.duration(section.timeout, "timeout").unwrap_or(LIVE_TIMEOUT);
-    let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
-    let time_column = |(table, column)| time_field(&table, column, ("schema", "public"), collect);
-    let older_than_backup = entries.into_iter().filter_map(time_column).collect();
-    Some(LivePostgres { url: url?, ca, counts, timeout, older_than_backup })
-}
-
-/// A group's full name and its time field. `holder`: what stands before the name's dot, and an example of it.
-fn time_field(
-    group: &Spanned<String>,
-    field: Field<String>,
-    (holder, example): (&str, &str),
-    collect: &mut Collector,
-) -> Option<(String, String)> {
-    if !group.value.contains('.') {
-        let hint = format!("Write the full name, such as {example}.{}.", group.value);
-        collect.wrong(group.place, format!("`{}` has no {holder}", group.value), hint);
-    }
-    collect.text(field, &group.value).map(|field| (group.value.clone(), field.value))
 }

@@ -4,7 +4,8 @@ use super::collect::Collector;
 use crate::open::{AgeKey, Kdf, Layer, OpensslEnc};
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::Place;
-use crate::scenario::spec::{AgeKeySection, KdfSpec, LayerSpec, OpensslEncSection, TarSection};
+use crate::scenario::spec::{AgeKeySection, KdfSpec, LayerSpec, OpensslEncSection, SecretsSpec, TarSection};
+use crate::secret::SecretRef;
 use openssl::cipher::Cipher;
 use openssl::hash::MessageDigest;
 use std::path::Path;
@@ -32,7 +33,7 @@ fn resolve(layer: Spanned<LayerSpec>, folder: &Path, collect: &mut Collector) ->
 
 fn openssl_enc(section: OpensslEncSection, place: Place, folder: &Path, collect: &mut Collector) -> Option<OpensslEnc> {
     collect.require(section.passphrase.as_ref(), place, "`openssl_enc`", "passphrase");
-    let passphrase = collect.secret(section.passphrase, folder);
+    let passphrases = section.passphrase.given().map(|copies| self::passphrases(copies, folder, collect));
     let cipher = name_or(section.cipher, "cipher", "aes-256-cbc", collect);
     if !usable_cipher(&cipher.value) {
         let hint = "Use a name of `openssl enc -list`, such as aes-256-cbc. Authenticated modes (gcm, ccm) are none of them.";
@@ -45,7 +46,19 @@ fn openssl_enc(section: OpensslEncSection, place: Place, folder: &Path, collect:
     }
     let kdf = kdf(section.kdf.value(), section.iterations, collect);
     let base64 = section.base64.value().unwrap_or_default();
-    Some(OpensslEnc { passphrase: passphrase?, cipher: cipher.value, kdf, digest: digest.value, base64 })
+    Some(OpensslEnc { passphrases: passphrases??, cipher: cipher.value, kdf, digest: digest.value, base64 })
+}
+
+fn passphrases(copies: Spanned<SecretsSpec>, folder: &Path, collect: &mut Collector) -> Option<Vec<SecretRef>> {
+    if copies.value.0.is_empty() {
+        collect.wrong(
+            copies.place,
+            "`passphrase` is an empty list",
+            "Write where the passphrase lies, such as { env: BACKUP_PASS }.",
+        );
+        return None;
+    }
+    copies.value.0.into_iter().map(|copy| collect.secret(copy, folder)).collect()
 }
 
 fn name_or(field: Field<String>, key: &str, default: &str, collect: &mut Collector) -> Spanned<String> {

@@ -98,7 +98,8 @@ pub struct DriftSection {
     /// What it is compared with.
     pub against: Field<AgainstSpec>,
     /// What is compared: `rows` (all together, and each table by itself), `tables`, one table by its full name, or one of `views`,
-    /// `indexes`, `sequences`, `constraints`, `extensions`, `functions` and so on by their names. `rows` when left out.
+    /// `indexes`, `sequences`, `constraints`, `extensions`, `functions` and so on by their names. Of a DNS zone: `records` by their
+    /// numbers or `members` by their names and contents; of secrets: `keys`. All numbers when left out.
     #[schemars(length(min = 1))]
     pub of: Field<String>,
     /// How many fewer there may be. Left out with `growth` and `change`: more than 5% fewer warns and more than 20% fails against
@@ -231,7 +232,11 @@ impl JsonSchema for Tolerance {
 pub struct LiveSection {
     /// A `MongoDB` server, or one database of it.
     pub mongodb: Field<LiveMongodbSection>,
-    /// A `PostgreSQL` database.
+    /// A DNS zone at Cloudflare, for `dns_zone`.
+    pub cloudflare: Field<CloudflareSection>,
+    /// The secrets of one config at Doppler, for `secrets`.
+    pub doppler: Field<DopplerSection>,
+    /// A `PostgreSQL` database, for `postgres`.
     pub postgres: Field<LivePostgresSection>,
 }
 
@@ -252,6 +257,48 @@ pub struct LiveMongodbSection {
     /// Collections in which only the documents with a time before that of the backup count, on both sides: the collection's full name
     /// (`shop.orders`) and its time field, where `_id` is the time in an `ObjectId`. For collections that are written to all day.
     pub older_than_backup: Field<Named<String>>,
+}
+
+/// How a live DNS zone is read from Cloudflare's API: all pages of its list of records.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Cloudflare")]
+#[schemars(extend("required" = ["zone_id", "token"]))]
+pub struct CloudflareSection {
+    /// The zone's id, as its overview shows it: 32 digits and letters from a to f.
+    #[schemars(length(min = 1))]
+    pub zone_id: Field<String>,
+    /// Where a token lies that may read the zone's DNS, and nothing else.
+    pub token: Field<SecretSpec>,
+    /// The API's address, when it is not Cloudflare's own.
+    #[schemars(length(min = 1))]
+    pub api: Field<String>,
+    /// A PEM file with the certificate authority of that address, when it is one of your own.
+    #[schemars(length(min = 1))]
+    pub ca: Field<String>,
+}
+
+/// How live secrets are read from Doppler's API: by default their names alone.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "Doppler")]
+#[schemars(extend("required" = ["token"]))]
+pub struct DopplerSection {
+    /// Where a token lies that may read the config. A service token of one config, with the right to read, is enough.
+    pub token: Field<SecretSpec>,
+    /// The project, where the token does not tell.
+    #[schemars(length(min = 1))]
+    pub project: Field<String>,
+    /// The config, where the token does not tell.
+    #[schemars(length(min = 1))]
+    pub config: Field<String>,
+    /// Whether values are compared too. They are read into memory, digested there, and never shown: reports say which names differ.
+    #[schemars(extend("default" = false))]
+    pub values: Field<bool>,
+    /// The API's address, when it is not Doppler's own.
+    #[schemars(length(min = 1))]
+    pub api: Field<String>,
+    /// A PEM file with the certificate authority of that address, when it is one of your own.
+    #[schemars(length(min = 1))]
+    pub ca: Field<String>,
 }
 
 /// How a live `PostgreSQL` database is looked at: in one read-only transaction that takes no lock beyond that of a SELECT.

@@ -1,5 +1,6 @@
 //! Values that have more than one form in a file.
 
+use crate::scenario::de::ONE_OR_MANY;
 use crate::scenario::field::Field;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
@@ -17,6 +18,51 @@ pub enum SecretSpec {
     /// The content of this file, without the line break at its end. A relative path starts at the folder of the file it stands in.
     #[serde(rename = "file")]
     File(#[schemars(length(min = 1))] Field<String>),
+}
+
+/// One reference to a secret, or a list of them.
+#[derive(Debug)]
+pub struct SecretsSpec(pub Vec<Field<SecretSpec>>);
+
+impl<'de> Deserialize<'de> for SecretsSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(ONE_OR_MANY, SecretsVisitor)
+    }
+}
+
+struct SecretsVisitor;
+
+impl<'de> Visitor<'de> for SecretsVisitor {
+    type Value = SecretsSpec;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a reference to a secret, or a list of them")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<SecretsSpec, D::Error> {
+        Field::deserialize(deserializer).map(|one| SecretsSpec(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<SecretsSpec, A::Error> {
+        let mut secrets = Vec::new();
+        while let Some(secret) = items.next_element()? {
+            secrets.push(secret);
+        }
+        Ok(SecretsSpec(secrets))
+    }
+}
+
+impl JsonSchema for SecretsSpec {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Secrets".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<SecretSpec>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
 }
 
 /// `auto`, or a whole number from `MIN` to `MAX`.

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::scenario::{Credentials, S3Spec, Waits};
 use crate::secret::Secrets;
+use crate::tls::read_ca;
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::provider::future;
 use aws_sdk_s3::Client;
@@ -16,10 +17,6 @@ use aws_sdk_s3::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use std::path::Path;
 
 /// Everything that a client needs and that can be read without the network.
 pub(super) struct Plan {
@@ -162,26 +159,11 @@ impl Plan {
     }
 }
 
-/// Reads the PEM file and looks at each certificate: the SDK's client panics over one that it cannot use.
-fn read_ca(path: &Path) -> Result<Vec<u8>> {
-    let name = path.display();
-    let pem = std::fs::read(path).map_err(|e| {
-        Error::harness(format!("cannot read the `ca` file {name}: {e}")).hint("Check the path and its permissions.")
-    })?;
-    let bad = |why: String| {
-        Error::harness(format!("the `ca` file {name} is no usable PEM file: {why}"))
-            .hint("It must hold the certificate of the authority, between BEGIN CERTIFICATE and END CERTIFICATE.")
-    };
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|e| bad(e.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    certificates.into_iter().try_for_each(|c| roots.add(c)).map_err(|e| bad(e.to_string()))?;
-    if roots.is_empty() { Err(bad("there is no certificate in it".to_owned())) } else { Ok(pem) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::secret::SecretRef;
+    use std::path::Path;
     use std::time::Duration;
 
     fn spec() -> S3Spec {
@@ -228,18 +210,5 @@ mod tests {
         let with_endpoint = S3Spec { endpoint: Some("http://127.0.0.1:1".into()), ..with_keys };
         let plan = Plan::new(&with_endpoint, &Secrets::default()).expect("plan");
         assert_eq!(plan.region.as_deref(), Some("us-east-1"));
-    }
-
-    #[test]
-    fn a_ca_file_that_is_none_is_told_and_never_a_panic() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let file = dir.path().join("ca.pem");
-        let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        for (content, words) in [("", "no certificate in it"), ("no pem", "no certificate in it"), (garbage, "no usable PEM")] {
-            std::fs::write(&file, content).expect("write");
-            let error = read_ca(&file).expect_err(content);
-            assert!(error.message.contains(words), "{error}");
-        }
-        assert!(read_ca(&dir.path().join("none")).expect_err("missing").message.starts_with("cannot read the `ca` file"));
     }
 }

@@ -126,7 +126,7 @@ pub fn inventory(collections: &[Collection]) -> Vec<Inventory> {
 
 fn kind_of(kind: &str, mut members: Vec<String>) -> Inventory {
     members.sort();
-    Inventory { kind: kind.to_owned(), count: members.len() as u64, members }
+    Inventory { kind: kind.to_owned(), count: members.len() as u64, members, named_by: 0 }
 }
 
 /// Asks a server for all its collections, or for those of one database, in the order of their names.

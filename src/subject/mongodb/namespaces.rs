@@ -242,6 +242,7 @@ mod tests {
             kind: kind.into(),
             count: members.len() as u64,
             members: members.iter().map(ToString::to_string).collect(),
+            named_by: 0,
         };
         let census = Census {
             vantage: crate::census::Vantage::Artifact,

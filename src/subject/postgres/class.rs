@@ -184,10 +184,16 @@ impl Class {
     pub fn of(message: &Message) -> Self {
         match message.level {
             Level::Note => return Note,
-            Level::Warning if message.text.contains("wal_level is insufficient") => return Note,
+            Level::Warning if message.text.contains("tables were not subscribed") => return Note,
+            Level::Warning if message.text.contains("subscription was created, but is not connected") => return Note,
+            Level::Warning if message.text.contains("insufficient to publish logical changes") => return Note,
             Level::Warning if message.text.contains("errors ignored on restore") => return Note,
             Level::Warning if !more_than_a_warning(message) => return Warning,
             Level::Warning | Level::Error => {}
+        }
+        // A script that connects to a database that it lacks.
+        if message.text.contains("connection to server") && message.text.contains("\" does not exist") {
+            return Rejected;
         }
         // Damage to the archive is what the tool finds, not what the server says.
         let possible = |class: Self| class != CorruptArchive || !message.by_server;

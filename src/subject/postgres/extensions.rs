@@ -8,6 +8,7 @@ use crate::check::{Outcome, Status};
 use crate::error::{Error, Result};
 use crate::pgdump::{Contents, Entry};
 use crate::runtime::local::Instance;
+use crate::subject::Surveyed;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 use std::io;
@@ -85,6 +86,13 @@ fn judge(missing: &BTreeSet<&str>, allowed: &[WithoutExtension], major: u32) -> 
 }
 
 impl LeftOut {
+    /// The same for a script: nothing tells what needs an extension.
+    #[must_use]
+    pub fn of_script(extensions: Vec<WithoutExtension>) -> Self {
+        let counted = extensions.iter().map(|one| ("extensions", one.name.clone())).collect();
+        Self { extensions, counted, ..Self::default() }
+    }
+
     /// What stays of an archive without these extensions.
     fn of(contents: &Contents, extensions: Vec<WithoutExtension>) -> Self {
         if extensions.is_empty() {
@@ -116,8 +124,15 @@ impl LeftOut {
         Self { extensions, tables, objects, counted, stay }
     }
 
-    /// Takes what is not restored out of the census of the artifact: it cannot come back.
-    pub fn take_from(&self, census: &mut Census) {
+    /// Says that it was not tested, and takes it out of the census of the artifact: it cannot come back.
+    pub fn settle(&self, surveyed: &mut Surveyed) {
+        surveyed.not_tested.extend(self.not_tested());
+        if let Some(census) = &mut surveyed.census {
+            self.take_from(census);
+        }
+    }
+
+    fn take_from(&self, census: &mut Census) {
         census.groups.retain(|group| !self.tables.contains(&group.name));
         for kind in &mut census.inventory {
             let gone = |name: &String| self.counted.iter().any(|(of, gone)| *of == kind.kind && gone == name);
@@ -161,7 +176,7 @@ impl LeftOut {
 
     /// What the proof leaves open because of it.
     #[must_use]
-    pub fn not_tested(&self) -> Vec<String> {
+    fn not_tested(&self) -> Vec<String> {
         let extension = |one: &WithoutExtension| format!("the extension {}, which is left out: {}", one.name, one.reason);
         let mut open: Vec<String> = self.extensions.iter().map(extension).collect();
         let tables: Vec<&str> = self.tables.iter().map(String::as_str).collect();
@@ -262,6 +277,7 @@ mod tests {
             kind: kind.into(),
             count: members.len() as u64,
             members: members.iter().map(ToString::to_string).collect(),
+            named_by: 0,
         };
         let mut census = crate::check::tests::census(&[]);
         census.groups = vec![group("public.places"), group("public.users")];

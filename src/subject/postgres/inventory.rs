@@ -160,7 +160,7 @@ pub async fn read(client: &Client, wanted: &Wanted) -> Result<Vec<Inventory>, to
     let inventory = |(kind, members): (String, Vec<String>)| {
         // Numbers are no names: large objects are only counted.
         let count = if kind == "large_objects" { large_objects.unsigned_abs() } else { members.len() as u64 };
-        Inventory { kind, count, members }
+        Inventory { kind, count, members, named_by: 0 }
     };
     Ok(kinds.into_iter().map(inventory).collect())
 }

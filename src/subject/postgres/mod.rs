@@ -34,6 +34,7 @@ use async_trait::async_trait;
 use extensions::WithoutExtension;
 use recipe::PostgresRecipe;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// The `postgres:` block of a scenario.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +55,7 @@ struct Dump {
     path: PathBuf,
     size: u64,
     /// Its first bytes.
-    head: Vec<u8>,
+    head: Zeroizing<Vec<u8>>,
 }
 
 /// The subject.

@@ -71,6 +71,9 @@ const fn unseen(blind: Blind) -> &'static str {
             "single changed bytes in the definitions of tables and the like: an archive's table of contents has no checksum"
         }
         Blind::LostLines => "lines lost from the middle of a plain dump: they leave no trace",
+        Blind::Names => {
+            "whether everything came back whose name is in an encoding other than UTF-8 and LATIN1: it was not compared"
+        }
         Blind::LostEnd => "whether the script is whole: it has no end mark, so a cut one may pass",
     }
 }
@@ -96,9 +99,10 @@ fn one(database: &Database, like: &Census) -> Census {
         kind: (*kind).to_owned(),
         count: members.len() as u64,
         members: members.iter().cloned().collect(),
+        named_by: 0,
     };
     // Numbers are no names: large objects are only counted.
-    let large = Inventory { kind: "large_objects".into(), count: database.large_objects, members: Vec::new() };
+    let large = Inventory { kind: "large_objects".into(), count: database.large_objects, members: Vec::new(), named_by: 0 };
     let mut inventory: Vec<Inventory> = database.objects.iter().map(kind).chain([large]).collect();
     inventory.sort_by(|a, b| a.kind.cmp(&b.kind));
     let (groups, partitions) = (database.tables.iter().map(group).collect(), database.partitions.clone());

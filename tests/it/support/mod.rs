@@ -1,3 +1,7 @@
 //! What integration tests share.
 
+pub mod apis;
+pub mod double;
+pub mod exports;
+#[cfg(feature = "demo")]
 pub mod faulty_s3;

@@ -95,9 +95,10 @@ fn judge(key: &ForeignKey, answer: Answer) -> Result<Option<Finding>, tokio_post
         return Ok(None);
     }
     let why = if key.validated { "" } else { ", which it may because it is NOT VALID" };
+    let weight = if key.validated { Weight::Wrong } else { Weight::Doubtful };
     let rows = counted(usize::try_from(rows).unwrap_or(usize::MAX), "row");
     let what = format!("it does not hold in {rows}{why}");
-    Ok(Some(Finding { name: key.name.clone(), what, weight: Weight::Wrong }))
+    Ok(Some(Finding { name: key.name.clone(), what, weight }))
 }
 
 #[cfg(test)]

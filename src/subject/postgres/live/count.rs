@@ -143,7 +143,7 @@ fn group(table: &Table, count: u64) -> Group {
 }
 
 fn whole(groups: Vec<Group>, unreadable: Vec<String>) -> Census {
-    let inventory = Inventory { kind: UNREADABLE.to_owned(), count: unreadable.len() as u64, members: unreadable };
+    let inventory = Inventory { kind: UNREADABLE.to_owned(), count: unreadable.len() as u64, members: unreadable, named_by: 0 };
     Census {
         vantage: Vantage::Live,
         groups_are: "tables".to_owned(),

@@ -10,7 +10,7 @@ use crate::subject::alongside::{self, Until, alongside};
 use crate::subject::postgres::class::Class;
 use crate::subject::postgres::extensions::{self, LeftOut};
 use crate::subject::postgres::header::{CUSTOM, TOC_ENTRIES};
-use crate::subject::postgres::{Dump, PostgresSpec, classify, folder, roles, survey};
+use crate::subject::postgres::{Dump, PostgresSpec, classify, client, folder, roles, survey};
 use crate::subject::{Attempt, Facts, Restored, Surveyed};
 use std::fs::File;
 use std::io::BufReader;
@@ -52,10 +52,7 @@ pub async fn restore(dump: Dump, facts: &Facts, instance: &Instance, spec: &Post
 const NOT_SURVEYED: &str = "the dump's own bytes: `survey: false` leaves them out, so nothing tells how many rows it holds";
 
 fn attempt(mut surveyed: Surveyed, restored: Result<Restored>, left_out: &LeftOut) -> Attempt {
-    surveyed.not_tested.extend(left_out.not_tested());
-    if let Some(census) = &mut surveyed.census {
-        left_out.take_from(census);
-    }
+    left_out.settle(&mut surveyed);
     Attempt { surveyed, restored }
 }
 
@@ -76,6 +73,9 @@ async fn with_tools(dump: &Dump, facts: &Facts, instance: &Instance, spec: &Post
         None => LeftOut::default(),
     };
     create_database(instance, encoding(archive.first_statements(&dump.head).as_bytes())).await?;
+    if archive.makes_public() {
+        drop_public(instance).await?;
+    }
     let list = dump.path.with_file_name("list");
     let list = left_out.write_list(&list, instance)?;
     let roles = roles::make(archive.roles()?, instance).await?;
@@ -131,6 +131,14 @@ impl Archive {
         }
     }
 
+    /// Whether it makes the schema that every new database has, as `pg_dump -n public` does.
+    fn makes_public(&self) -> bool {
+        let makes = |entry: &pgdump::Entry| {
+            entry.desc == "SCHEMA" && entry.tag == "public" && entry.definition.starts_with("CREATE SCHEMA")
+        };
+        self.contents.iter().flat_map(|contents| &contents.entries).any(makes)
+    }
+
     /// The roles that its statements name although owners and privileges are not restored: they fail without them.
     fn roles(&self) -> Result<Vec<String>> {
         let names = |desc: &str| ["POLICY", "USER MAPPING", "SCHEMA"].contains(&desc);
@@ -139,6 +147,11 @@ impl Archive {
         let script = script::pass(statements.as_bytes(), &mut std::io::sink(), &mut Rules::default()).map_err(Error::from)?;
         Ok(script.roles_named.into_iter().collect())
     }
+}
+
+async fn drop_public(instance: &Instance) -> Result<()> {
+    let client = client::connect(instance.place(), instance.password(), DATABASE).await.map_err(|e| client::harness(&e))?;
+    client.batch_execute("DROP SCHEMA public").await.map_err(|e| client::harness(&e).context("cannot make room for the dump"))
 }
 
 fn listed(call: Call, list: Option<&Path>) -> Call {

@@ -20,7 +20,7 @@ pub async fn restore(payload: Payload, facts: &Facts, instance: &Instance, spec:
     let Payload { head, body } = payload;
     match body {
         Body::File { path, size } => archive::restore(Dump { path, size, head }, facts, instance, spec).await,
-        Body::Stream(stream) => script::restore(stream, &head, facts, instance).await,
+        Body::Stream(stream) => script::restore(stream, &head, facts, instance, spec).await,
     }
 }
 

@@ -7,8 +7,9 @@ use crate::open::arrive::Stream;
 use crate::pgdump::script::{self, Author, Databases, Locales, Roles, Rules, Script};
 use crate::runtime::Call;
 use crate::runtime::local::Instance;
+use crate::subject::postgres::extensions::{self, LeftOut};
 use crate::subject::postgres::recipe::SUPERUSER;
-use crate::subject::postgres::{client, roles, survey};
+use crate::subject::postgres::{PostgresSpec, client, roles, survey};
 use crate::subject::{Attempt, Facts, Restored, Surveyed};
 use std::collections::BTreeSet;
 use std::io::{BufReader, BufWriter, Write};
@@ -18,14 +19,18 @@ use tokio_postgres::Client;
 const PIECE: usize = 256 << 10;
 
 /// Restores a script while it is looked through. The stream is read to its end, whatever psql makes of it.
-pub async fn restore(stream: Stream, head: &[u8], facts: &Facts, instance: &Instance) -> Attempt {
-    let attempt = run(stream, head, facts, instance).await;
+pub async fn restore(stream: Stream, head: &[u8], facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Attempt {
+    let attempt = run(stream, head, facts, instance, spec).await;
     attempt.unwrap_or_else(|error| Attempt { surveyed: Surveyed::default(), restored: Err(error) })
 }
 
-async fn run(stream: Stream, head: &[u8], facts: &Facts, instance: &Instance) -> Result<Attempt> {
+async fn run(stream: Stream, head: &[u8], facts: &Facts, instance: &Instance, spec: &PostgresSpec) -> Result<Attempt> {
+    // Extensions are made first of all, so the head names them.
+    let wanted = script::pass(head, &mut std::io::sink(), &mut Rules::default()).map_err(Error::from)?.extensions;
+    let left_out = LeftOut::of_script(extensions::without(&wanted, instance, &spec.without_extensions).await?);
     create_database(instance, encoding(head)).await?;
     let mut rules = rules(instance).await?;
+    rules.without_extensions = left_out.extensions.iter().map(|one| one.name.clone()).collect();
     let call = psql(instance);
     let feed = move |input| {
         let mut output = BufWriter::with_capacity(PIECE, input);
@@ -37,9 +42,10 @@ async fn run(stream: Stream, head: &[u8], facts: &Facts, instance: &Instance) ->
     let mut script = script.map_err(Error::from)?;
     let (databases, prefixed) = databases(&script);
     script.survey.databases.retain(|database| database.name.as_ref().is_none_or(|name| databases.contains(name)));
-    let surveyed = survey::surveyed(&script.survey, prefixed).surveyed;
+    let mut surveyed = survey::surveyed(&script.survey, prefixed).surveyed;
+    left_out.settle(&mut surveyed);
     let restored = finished(&call, &run, facts, instance).map(|mut restored| {
-        restored.outcomes.extend(remarks(&script));
+        restored.outcomes.extend(left_out.outcome().into_iter().chain(remarks(&script)));
         Restored { databases, prefixed, ..restored }
     });
     Ok(Attempt { surveyed, restored })
@@ -61,6 +67,7 @@ async fn rules(instance: &Instance) -> Result<Rules> {
         databases: Some(Databases { known: names("SELECT datname::text FROM pg_database").await?, locales }),
         commands: true,
         tablespaces: true,
+        without_extensions: BTreeSet::new(),
     })
 }
 
@@ -88,8 +95,9 @@ fn databases(script: &Script) -> (Vec<String>, bool) {
         }
     }
     let cluster = script.author == Author::PgDumpAll;
-    if databases.is_empty() && !cluster {
-        databases.push(DATABASE.to_owned());
+    let unnamed = script.survey.databases.iter().any(|database| database.name.is_none() && !database.tables.is_empty());
+    if databases.is_empty() && (unnamed || !cluster) {
+        return (vec![DATABASE.to_owned()], false);
     }
     (databases, cluster)
 }
