@@ -3,7 +3,7 @@
 //! A line break or a tab within a value is written as `\n` or `\t`, and so are all their kind (`CopyAttributeOutText` in `copyto.c` of
 //! `PostgreSQL`): a break is a row's end, a tab a column's, and a zero byte or a carriage return cannot be.
 
-use super::super::sql::InsertCounter;
+use super::super::sql::{InsertCounter, tabs};
 use memchr::{memchr, memchr_iter, memchr2};
 
 /// What stands first in the data of a table that was dumped with `--inserts`.
@@ -105,7 +105,7 @@ impl Line {
             }
         }
         self.length += part.len() as u64;
-        self.tabs += memchr_iter(b'\t', part).count() as u64;
+        self.tabs += tabs(part) as u64;
     }
 }
 

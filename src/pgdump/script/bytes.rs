@@ -50,7 +50,7 @@ impl Bytes {
                 Err(_) => return self.not_utf8 = Some(at - self.begun.len() as u64),
             }
         }
-        let Err(e) = std::str::from_utf8(rest) else { return };
+        let Err(e) = simdutf8::compat::from_utf8(rest) else { return };
         match e.error_len() {
             Some(_) => self.not_utf8 = Some(at + e.valid_up_to() as u64),
             None => self.begun = rest.get(e.valid_up_to()..).unwrap_or_default().to_vec(),

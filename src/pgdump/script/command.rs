@@ -132,7 +132,8 @@ fn arguments(rest: &[u8]) -> (Vec<Vec<u8>>, bool) {
                 more = true;
                 break;
             }
-            None if byte == b'`' || byte == b':' => more = true,
+            // A program, or a variable of psql's.
+            None if byte == b'`' || (byte == b':' && current.is_none()) => more = true,
             Some(_) | None => current.get_or_insert_default().push(byte),
         }
     }

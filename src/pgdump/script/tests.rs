@@ -185,7 +185,7 @@ fn what_drops_before_anything_is_made_is_left_out() {
     let drops = "ALTER TABLE ONLY public.t DROP CONSTRAINT \"a;b\";\nALTER TABLE public.t ALTER COLUMN id\n  DROP DEFAULT;\nDROP TABLE public.t;\n\
         SELECT pg_catalog.lo_unlink('16400');\nCREATE OR REPLACE VIEW public.v AS\nSELECT\n    NULL::integer AS x;\nDROP DATABASE shop;\nDROP ROLE a;\n";
     let kept = "DROP SCHEMA public;\n";
-    let rest = "CREATE SCHEMA public;\nCREATE TABLE t ();\nDROP TABLE t;\nCREATE OR REPLACE VIEW v AS SELECT 1;\n";
+    let rest = "CREATE SCHEMA IF NOT EXISTS public;\nCREATE TABLE t ();\nDROP TABLE t;\nCREATE OR REPLACE VIEW v AS SELECT 1;\n";
     let blank = "\n".repeat(drops.matches('\n').count());
     assert_eq!(rewritten(&by_pg_dump(&format!("{drops}{kept}{rest}"))), by_pg_dump(&format!("{blank}{kept}{rest}")));
     let by_hand = "CREATE OR REPLACE VIEW public.v AS SELECT NULL::integer AS x;\n";

@@ -16,6 +16,6 @@ pub use effect::copies_from_stdin;
 pub use encoding::Encoding;
 pub use insert::{InsertCounter, Tuples};
 pub use lexer::Lexer;
-pub use rows::{RowCounter, is_message};
+pub use rows::{RowCounter, is_message, tabs};
 pub use statement::{Piece, PieceKind, Qualified, Statement};
 pub use token::{KEPT, Open, Token};

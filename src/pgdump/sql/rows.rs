@@ -55,12 +55,7 @@ impl RowCounter {
     }
 
     fn tabs_in(&self, row: &[u8]) -> usize {
-        match self.tabs {
-            None => 0,
-            // memchr's count is made for longer texts than most rows are.
-            Some(_) if row.len() < 256 => row.iter().map(|byte| usize::from(*byte == b'\t')).sum(),
-            Some(_) => memchr_iter(b'\t', row).count(),
-        }
+        if self.tabs.is_some() { tabs(row) } else { 0 }
     }
 
     /// How many rows there are.
@@ -74,6 +69,16 @@ impl RowCounter {
     pub const fn torn(&self) -> Option<Torn> {
         self.torn
     }
+}
+
+/// How many tabs there are in a row.
+#[must_use]
+pub fn tabs(row: &[u8]) -> usize {
+    // memchr's count is made for longer texts than most rows are, and a sum in one byte is one that vectors hold most of.
+    if u8::try_from(row.len()).is_ok() {
+        return row.iter().map(|byte| u8::from(*byte == b'\t')).sum::<u8>().into();
+    }
+    memchr_iter(b'\t', row).count()
 }
 
 /// Whether a line is what a tool of `PostgreSQL` writes to its error output.
@@ -105,6 +110,14 @@ mod tests {
         let mut any = RowCounter::new(None);
         any.push(b"1\t2\n3\n");
         assert_eq!((any.rows(), any.torn()), (2, None));
+    }
+
+    #[test]
+    fn tabs_are_counted_in_rows_of_any_length() {
+        for length in [0, 1, 254, 255, 256, 257, 1000] {
+            assert_eq!(tabs(&vec![b'\t'; length]), length);
+            assert_eq!(tabs(&vec![b'x'; length]), 0);
+        }
     }
 
     proptest! {

@@ -70,7 +70,7 @@ fn label(kind: &CheckKind) -> String {
 
 /// A question that the scenario's subject cannot answer.
 fn refuse_foreign(kind: &CheckKind, subject: &SubjectSpec, place: Place, collect: &mut Collector) {
-    use SubjectSpec::{Mongodb, Postgres};
+    use SubjectSpec::{DnsZone, Mongodb, Postgres, Secrets};
     const DUMPS_ONLY: &str = "It is for `postgres`: leave it out, or write `validate: full`.";
     let (check, hint) = match (kind, subject) {
         (CheckKind::Sql(_), Mongodb(_)) => ("sql", "Write a `query` with a `collection` and a `filter`."),
