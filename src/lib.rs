@@ -12,6 +12,7 @@ pub mod demo;
 pub mod error;
 pub mod exit;
 pub mod history;
+pub mod mongoarchive;
 pub mod http;
 pub mod open;
 pub mod pgdump;

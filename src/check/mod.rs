@@ -6,14 +6,17 @@ pub mod count;
 pub mod drift;
 pub mod expect;
 pub mod fresh;
+pub mod indexes;
 pub mod integrity;
 pub mod matches;
 pub mod objectives;
+pub mod query;
 pub mod restored;
 pub mod retention;
 pub mod schema;
 pub mod size;
 pub mod sql;
+pub mod validate;
 
 use crate::error::{Blame, Error};
 use schemars::JsonSchema;

@@ -1,5 +1,6 @@
 //! `sql`: a question to the restored database. [`Subject::query`](crate::subject::Subject::query) asks it; this judges.
 
+use super::expect::Expect;
 use super::{Outcome, Status};
 use crate::error::Result;
 use crate::report::text::counted;
@@ -14,15 +15,19 @@ pub fn name(check: &SqlCheck) -> String {
 /// Judges the answer; one that could not be had, or cannot be compared, is an error and never a pass.
 #[must_use]
 pub fn judge(check: &SqlCheck, answer: Result<Option<String>>) -> Outcome {
-    let name = name(check);
-    let expected = check.expect.to_string();
+    answered(name(check), &check.expect, answer)
+}
+
+/// The same for any question with one value as its answer.
+pub(super) fn answered(name: String, expect: &Expect, answer: Result<Option<String>>) -> Outcome {
+    let expected = expect.to_string();
     let answer = match answer {
         Ok(Some(answer)) => answer,
         Ok(None) => return Outcome::new(name, Status::Fail, "the query gave no value").values("NULL", expected),
         Err(error) => return Outcome { expected: Some(expected), ..Outcome::from_error(name, error) },
     };
     let shown = shown(&answer);
-    let outcome = match check.expect.holds(&answer) {
+    let outcome = match expect.holds(&answer) {
         Some(true) => Outcome::new(name, Status::Pass, format!("the query gave {shown}, as expected")),
         Some(false) => Outcome::new(name, Status::Fail, format!("the query gave {shown}, expected {expected}")),
         None => Outcome::new(name, Status::Error, format!("the query gave {shown}, which is not a number"))

@@ -257,6 +257,9 @@ impl Way<'_> {
                         CheckKind::Count(count) => check::count::judge(count, census),
                         CheckKind::Fresh(fresh) => check::fresh::judge(fresh, census, artifact.taken),
                         CheckKind::Sql(sql) => check::sql::judge(sql, self.subject.query(restored, instance, sql).await),
+                        CheckKind::Query(query) => check::query::judge(query, self.subject.find(restored, instance, query).await),
+                        CheckKind::Validate => check::validate::judge(self.subject.validate(restored, instance).await),
+                        CheckKind::Indexes(indexes) => check::indexes::judge(indexes, census),
                         CheckKind::Integrity(aspect) => {
                             let examined = self.subject.examine(restored, instance, aspect).await;
                             not_tested.extend(examined.iter().flat_map(|examined| examined.not_tested.iter().cloned()));
@@ -368,6 +371,9 @@ fn wanted_time(check: &Check) -> Option<(String, String)> {
         CheckKind::Fresh(fresh) => Some((fresh.group.clone(), fresh.field.clone())),
         CheckKind::Count(_)
         | CheckKind::Sql(_)
+        | CheckKind::Query(_)
+        | CheckKind::Validate
+        | CheckKind::Indexes(_)
         | CheckKind::Integrity(_)
         | CheckKind::Schema(_)
         | CheckKind::Matches(_)
@@ -382,6 +388,9 @@ fn named_checks(scenario: &Scenario) -> Vec<(String, &Check)> {
         CheckKind::Count(count) => check::count::name(count),
         CheckKind::Fresh(fresh) => check::fresh::name(fresh),
         CheckKind::Sql(sql) => check::sql::name(sql),
+        CheckKind::Query(query) => check::query::name(query),
+        CheckKind::Validate => check::validate::NAME.to_owned(),
+        CheckKind::Indexes(indexes) => check::indexes::name(indexes),
         CheckKind::Integrity(aspect) => check::integrity::name(aspect),
         CheckKind::Schema(_) => check::schema::NAME.to_owned(),
         CheckKind::Matches(_) => check::matches::ROWS.to_owned(),

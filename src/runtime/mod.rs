@@ -21,6 +21,18 @@ pub struct Installation {
     pub version: String,
     /// Its first number.
     pub major: u32,
+    /// Where else its programs may lie: an engine's tools can come in a package of their own.
+    pub elsewhere: Vec<PathBuf>,
+}
+
+impl Installation {
+    /// Where a program of it lies; where it should lie, when it is nowhere.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        let folders = std::iter::once(&self.bin).chain(&self.elsewhere);
+        let there = folders.map(|folder| folder.join(name)).find(|program| program.is_file());
+        there.unwrap_or_else(|| self.bin.join(name))
+    }
 }
 
 /// A program call, as a recipe describes it: the runtime adds user, environment and limits.
@@ -87,6 +99,8 @@ pub struct Place {
     pub data: PathBuf,
     /// The folder of its Unix socket.
     pub socket: PathBuf,
+    /// The port on 127.0.0.1 of a server that cannot listen on a socket alone.
+    pub port: Option<u16>,
 }
 
 /// What one instance may use of the machine.
@@ -107,6 +121,11 @@ pub trait Recipe: Send + Sync {
     /// The program whose `--version` tells the version; the other programs lie beside it.
     fn server_program(&self) -> &'static str;
 
+    /// Tools that must be there too, but need not lie beside the server: they come in a package of their own.
+    fn tools(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Folders where packages put versions of this engine, as globs, besides `PATH`.
     fn usual_places(&self) -> &'static [&'static str];
 
@@ -117,7 +136,7 @@ pub trait Recipe: Send + Sync {
     fn choose<'f>(&self, found: &'f [Installation]) -> Result<&'f Installation>;
 
     /// The calls that make an empty data folder at `place.data`, with the password in a file: the first that works is
-    /// enough. The runtime caches the result.
+    /// enough. The runtime caches the result. None: the server fills an empty folder by itself.
     fn initialise(&self, place: &Place, password_file: &Path) -> Vec<Call>;
 
     /// Writes the server's configuration into the data folder: tuned for restoring, listening on the socket alone.
@@ -141,6 +160,14 @@ pub trait Recipe: Send + Sync {
     /// # Errors
     /// Harness: it answers, but not as it should.
     async fn ready(&self, place: &Place, cached_password: &Secret, password: &Secret) -> Result<()>;
+
+    /// The version that a server tells which was started by a configured command line; `None` where it tells none.
+    ///
+    /// # Errors
+    /// Harness: a server of this version cannot do it.
+    async fn told_version(&self, _place: &Place) -> Result<Option<String>> {
+        Ok(None)
+    }
 }
 
 /// How far an instance is cut off, as it was reached and not as it was wished.

@@ -103,10 +103,26 @@ impl std::fmt::Display for Tolerance {
 pub enum LiveSpec {
     /// A `PostgreSQL` database.
     Postgres(LivePostgres),
+    /// A `MongoDB` server, or one database of it.
+    Mongodb(LiveMongodb),
     /// A DNS zone at Cloudflare.
     Cloudflare(LiveZone),
     /// The secrets of a config at Doppler.
     Doppler(LiveSecrets),
+}
+
+/// How a live `MongoDB` server is looked at.
+#[derive(Debug, Clone)]
+pub struct LiveMongodb {
+    /// Where its URL lies. A database named in it is the only one that is looked at.
+    pub url: SecretRef,
+    /// Whether documents are counted or estimated.
+    pub counts: Counts,
+    /// The longest that the whole look may take.
+    pub timeout: Duration,
+    /// Collections of which only the documents with a time before that of the backup count: collection and time field, where `_id` is
+    /// the time in an `ObjectId`.
+    pub older_than_backup: Vec<(String, String)>,
 }
 
 /// How a live `PostgreSQL` database is looked at.

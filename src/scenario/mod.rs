@@ -17,7 +17,9 @@ pub mod spec;
 pub mod yaml;
 pub mod yaml_error;
 
-pub use compare::{Against, Counts, DriftCheck, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished};
+pub use compare::{
+    Against, Counts, DriftCheck, LiveMongodb, LivePostgres, LiveSpec, MatchesCheck, Tolerance, Tolerances, Vanished,
+};
 
 use crate::check::expect::Expect;
 use crate::check::integrity::IntegrityCheck;
@@ -25,6 +27,7 @@ use crate::check::schema::SchemaCheck;
 use crate::open::Layer;
 use crate::secret::SecretRef;
 use crate::store::pattern::KeyPattern;
+use crate::subject::mongodb::MongodbSpec;
 use crate::subject::dns_zone::DnsZoneSpec;
 use crate::subject::postgres::PostgresSpec;
 use crate::subject::secrets::SecretsSpec;
@@ -66,6 +69,8 @@ pub struct Scenario {
 /// The subject that a scenario restores into. One line per subject.
 #[derive(Debug, Clone)]
 pub enum SubjectSpec {
+    /// A `MongoDB` archive.
+    Mongodb(MongodbSpec),
     /// An export of a DNS zone.
     DnsZone(DnsZoneSpec),
     /// An export of secrets.
@@ -145,6 +150,12 @@ pub enum CheckKind {
     Fresh(FreshCheck),
     /// `sql: { query, expect }`.
     Sql(SqlCheck),
+    /// `query: { collection, filter, expect }`.
+    Query(QueryCheck),
+    /// `validate: full`.
+    Validate,
+    /// `indexes: { of, names }`.
+    Indexes(IndexesCheck),
     /// One aspect of `integrity: { amcheck, foreign_keys, only, skip, timeout }`.
     Integrity(IntegrityCheck),
     /// `schema: { reference, on_change }`.
@@ -190,6 +201,43 @@ pub struct SqlCheck {
     pub expect: Expect,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// A question to a restored `MongoDB` and what its answer must be.
+#[derive(Debug, Clone)]
+pub struct QueryCheck {
+    /// Its name in the reports.
+    pub name: String,
+    /// The database that is asked.
+    pub database: String,
+    /// The collection or view of it that is asked.
+    pub collection: String,
+    /// What is asked.
+    pub question: Question,
+    /// What the value must be.
+    pub expect: Expect,
+    /// The read concern; the server's own when absent.
+    pub read_concern: Option<String>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// What a `MongoDB` is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// How many documents match.
+    Filter(mongodb::bson::Document),
+    /// What an aggregation gives.
+    Pipeline(Vec<mongodb::bson::Document>),
+}
+
+/// Indexes that must have come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexesCheck {
+    /// The group that they belong to: `shop.users`.
+    pub of: String,
+    /// Their names.
+    pub names: Vec<String>,
 }
 
 /// A store as `assay.yaml` describes it.
@@ -289,6 +337,10 @@ pub struct RuntimeSettings {
     pub no_progress: Option<Duration>,
     /// Folders with `PostgreSQL`'s programs, searched before the usual places.
     pub postgres_bin: Vec<PathBuf>,
+    /// Folders with `MongoDB`'s server or tools, searched before the usual places.
+    pub mongodb_bin: Vec<PathBuf>,
+    /// The command line of a server that speaks `MongoDB`'s protocol, in place of `mongod`: with `{dir}`, and `{socket}` or `{port}`.
+    pub mongodb_command: Option<String>,
     /// The user that servers and tools run as when assay is root.
     pub user: Option<String>,
 }

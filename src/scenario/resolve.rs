@@ -6,6 +6,7 @@ mod collect;
 mod compare;
 mod exports;
 mod live;
+mod mongodb;
 mod open;
 mod settings;
 mod shape;
@@ -78,14 +79,20 @@ fn document(
     let artifact = collect.require(spec.artifact, root, "the scenario", "artifact");
     let artifact = artifact.and_then(|section| self::artifact(section, around, collect));
     let open = open::layers(spec.open, around.folder, collect);
+    let mongodb = Candidate::new("mongodb", spec.mongodb, |section| mongodb::subject(section, collect));
     let postgres = Candidate::new("postgres", spec.postgres, |section| postgres(section, collect));
     let dns_zone = Candidate::new("dns_zone", spec.dns_zone, |section| exports::dns_zone(section, collect));
     let secrets = Candidate::new("secrets", spec.secrets, |section| exports::secrets(section, collect));
-    let subject = one_subject(vec![postgres, dns_zone, secrets], root, collect);
+    let subject = one_subject(vec![postgres, mongodb, dns_zone, secrets], root, collect);
     let objectives = spec.objectives.value().unwrap_or_default();
     let objectives = Objectives { rto: collect.duration(objectives.rto, "rto"), rpo: collect.duration(objectives.rpo, "rpo") };
     let live = live::live(spec.live, root, around.folder, collect);
-    let beside = checks::Around { source: around.source, folder: around.folder, live: live.is_there() };
+    let beside = checks::Around {
+        source: around.source,
+        folder: around.folder,
+        live: live.is_there(),
+        subject: subject.as_ref().map(|(subject, _)| subject),
+    };
     let checks = checks::checks(spec.checks, &beside, collect);
     let timeout = collect.duration(spec.timeout, "timeout").unwrap_or(around.timeout);
     let (subject, allow_empty) = subject?;
@@ -219,7 +226,7 @@ fn one_subject(candidates: Vec<Option<Candidate>>, root: Place, collect: &mut Co
         return None;
     }
     if there.is_empty() {
-        let hint = "Add what the backup is restored into: `postgres: {}`, with options if it needs any.";
+        let hint = "Add what the backup is restored into: `postgres: {}` or `mongodb: {}`, with options if it needs any.";
         collect.wrong(root, "the scenario has no subject", hint);
     }
     there.pop()?.subject

@@ -5,17 +5,19 @@
 
 mod compare;
 mod exports;
+mod mongodb;
 mod settings;
 mod values;
 
 pub use compare::{
-    AgainstSpec, CloudflareSection, CountsSpec, DopplerSection, DriftSection, GroupToleranceSection, LivePostgresSection,
-    LiveSection, MatchesSection, MatchesSpec, ToleranceSection, VanishedSpec,
+    AgainstSpec, CloudflareSection, CountsSpec, DopplerSection, DriftSection, GroupToleranceSection, LiveMongodbSection,
+    LivePostgresSection, LiveSection, MatchesSection, MatchesSpec, ToleranceSection, VanishedSpec,
 };
 pub use exports::{DnsZoneSection, SecretsSection};
+pub use mongodb::{IndexesSection, MongodbSection, QuerySection, ReadConcernSpec, ValidateSpec};
 pub use settings::{
-    CredentialsSpec, HistorySpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec, S3Section, ScratchSpec,
-    SettingsSpec, StoreSection, TimeoutsSpec,
+    CredentialsSpec, HistorySpec, LocalMongodbSpec, LocalPostgresSpec, LocalSpec, ReportsSpec, RuntimeKind, RuntimeSpec,
+    S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
 };
 pub use values::{AutoOr, OneOrMany, SecretSpec, SecretsSpec};
 
@@ -27,7 +29,9 @@ use serde::Deserialize;
 /// One scenario: which backup is taken from where, what it is restored into, and what must hold of it then.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename = "Scenario")]
-#[schemars(extend("required" = ["name", "artifact"], "oneOf" = [{"required": ["postgres"]}, {"required": ["dns_zone"]}, {"required": ["secrets"]}]))]
+#[schemars(extend("required" = ["name", "artifact"], "oneOf" = [
+    {"required": ["postgres"]}, {"required": ["mongodb"]}, {"required": ["dns_zone"]}, {"required": ["secrets"]}
+]))]
 pub struct ScenarioSpec {
     /// The scenario's name, unique over all files: letters, digits, `-`, `_` and `.`, at most 100 characters. It becomes part of
     /// file names and of test names.
@@ -42,6 +46,8 @@ pub struct ScenarioSpec {
     /// The layers between the stored bytes and the backup itself, outermost first. `gzip` and `zstd` are also found without being
     /// listed.
     pub open: Field<Vec<Field<LayerSpec>>>,
+    /// The backup is a `MongoDB` archive: `mongodump --archive`, with or without `--gzip`. `{}` takes every default.
+    pub mongodb: Field<MongodbSection>,
     /// The backup is a `PostgreSQL` dump: `pg_dump -Fc` or plain SQL. `{}` takes every default.
     pub postgres: Field<PostgresSection>,
     /// The backup is an export of a DNS zone from Cloudflare's API: a tar archive with `all_records.json`, `zone_settings.json` and
@@ -230,7 +236,6 @@ pub struct ObjectivesSection {
 /// One check on the restored data.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", rename = "Check")]
-#[expect(clippy::large_enum_variant, reason = "there are as many as checks: a handful")]
 pub enum CheckSpec {
     /// How many of something there must be.
     Count(CountSection),
@@ -238,6 +243,12 @@ pub enum CheckSpec {
     Fresh(FreshSection),
     /// What a query must answer.
     Sql(SqlSection),
+    /// What a question to a restored `MongoDB` must answer.
+    Query(QuerySection),
+    /// The server's own validation of everything that was restored, for `MongoDB`.
+    Validate(ValidateSpec),
+    /// Indexes that must have come back, for `MongoDB`.
+    Indexes(IndexesSection),
     /// Whether a restored `PostgreSQL` database is whole inside.
     Integrity(IntegritySection),
     /// Whether a restored `PostgreSQL` database has the shape of a reviewed reference.
@@ -253,8 +264,9 @@ pub enum CheckSpec {
 #[serde(default, deny_unknown_fields, rename = "Count")]
 #[schemars(extend("required" = ["of"], "anyOf" = [{"required": ["min"]}, {"required": ["max"]}]))]
 pub struct CountSection {
-    /// What is counted: `tables`, `rows` (of all tables), the rows of one table by its full name (`public.users`), or one of `views`,
-    /// `indexes`, `sequences`, `constraints`, `extensions`, `functions`.
+    /// What is counted. `PostgreSQL`: `tables`, `rows` (of all tables), the rows of one table by its full name (`public.users`), or one
+    /// of `views`, `indexes`, `sequences`, `constraints`, `extensions`, `functions`. `MongoDB`: `collections`, `documents`, the documents
+    /// of one collection (`shop.users`), or one of `indexes`, `views`, `timeseries`, `capped`, `validators`.
     #[schemars(length(min = 1))]
     pub of: Field<String>,
     /// At least so many.
@@ -268,8 +280,9 @@ pub struct CountSection {
 #[serde(default, deny_unknown_fields, rename = "Fresh")]
 #[schemars(extend("required" = ["newest", "within"]))]
 pub struct FreshSection {
-    /// The column, as `schema.table.column`; with the database before it where the backup is a whole cluster's.
-    #[schemars(regex(pattern = r"^([^.]+\.)?[^.]+\.[^.]+\.[^.]+$"))]
+    /// The column, as `schema.table.column`; for `MongoDB` the field, as `database.collection.field`, where `_id` is the time in an
+    /// `ObjectId`.
+    #[schemars(regex(pattern = r"^[^.]+(\.[^.]+){2,}$"))]
     pub newest: Field<String>,
     /// The greatest distance between its newest time and the time of the backup.
     pub within: Field<Span>,

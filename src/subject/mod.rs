@@ -1,6 +1,7 @@
 //! Subjects: what a payload is, how it is restored and how it is measured. One folder each.
 
 pub mod alongside;
+pub mod mongodb;
 pub mod dns_zone;
 pub mod postgres;
 pub mod secrets;
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::open::arrive::Stream;
 use crate::runtime::Recipe;
 use crate::runtime::local::Instance;
-use crate::scenario::{LiveSpec, SqlCheck, SubjectSpec};
+use crate::scenario::{LiveSpec, QueryCheck, SqlCheck, SubjectSpec};
 use crate::secret::Secrets;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -139,6 +140,17 @@ pub struct LogLine {
     pub line: String,
 }
 
+/// What the server itself says of one restored group. Never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validated {
+    /// The group's name.
+    pub name: String,
+    /// What is wrong with it.
+    pub errors: Vec<String>,
+    /// What is odd about it.
+    pub warnings: Vec<String>,
+}
+
 /// What the checks want measured beyond the plain counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -219,6 +231,22 @@ pub trait Subject: Send + Sync {
     /// Scenario: the query is wrong. Harness: it took too long.
     async fn query(&self, restored: &Restored, instance: Option<&Instance>, query: &SqlCheck) -> Result<Option<String>>;
 
+    /// Answers one question in a subject's own query language with one value; `None`: no value. Only `MongoDB` has one so far.
+    ///
+    /// # Errors
+    /// Scenario: the query is wrong, or nothing here understands it. Harness: it took too long.
+    async fn find(&self, _restored: &Restored, _instance: Option<&Instance>, _query: &QueryCheck) -> Result<Option<String>> {
+        Err(Error::scenario(format!("{} does not answer `query`", self.kind())))
+    }
+
+    /// Lets the server look through everything that was restored.
+    ///
+    /// # Errors
+    /// Scenario: nothing here can. Harness: the server does not answer.
+    async fn validate(&self, _restored: &Restored, _instance: Option<&Instance>) -> Result<Vec<Validated>> {
+        Err(Error::scenario(format!("{} has no `validate`", self.kind())))
+    }
+
     /// Looks at one aspect of a restored database's inside.
     ///
     /// # Errors
@@ -259,6 +287,7 @@ fn unknown_to(kind: &str, check: &str) -> Error {
 #[must_use]
 pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
     match spec {
+        SubjectSpec::Mongodb(spec) => Arc::new(mongodb::Mongodb::new(spec.clone())),
         SubjectSpec::DnsZone(spec) => Arc::new(dns_zone::DnsZone::new(spec.clone())),
         SubjectSpec::Secrets(spec) => Arc::new(secrets::SecretExport::new(spec.clone())),
         SubjectSpec::Postgres(spec) => Arc::new(postgres::Postgres::new(spec.clone())),
@@ -272,6 +301,7 @@ pub fn subject(spec: &SubjectSpec) -> Arc<dyn Subject> {
 /// Harness: it cannot be reached or read in time. Scenario: something that the scenario names is not there.
 pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Result<Census> {
     match spec {
+        LiveSpec::Mongodb(live) => mongodb::live::census(live, secrets, taken).await,
         LiveSpec::Postgres(live) => postgres::live::census(live, secrets, taken).await,
         LiveSpec::Cloudflare(live) => dns_zone::live::census(live, secrets).await,
         LiveSpec::Doppler(live) => secrets::live::census(live, secrets).await,
@@ -282,6 +312,7 @@ pub async fn live(spec: &LiveSpec, secrets: &Secrets, taken: Timestamp) -> Resul
 #[must_use]
 pub fn live_limits(spec: &LiveSpec, taken: Timestamp) -> Before {
     match spec {
+        LiveSpec::Mongodb(live) => mongodb::live::before(live, taken),
         LiveSpec::Postgres(live) => postgres::live::before(live, taken),
         LiveSpec::Cloudflare(_) | LiveSpec::Doppler(_) => Before { time: taken, fields: Vec::new() },
     }

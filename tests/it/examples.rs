@@ -4,7 +4,7 @@ use crate::golden::documents;
 use assay::open::{AgeKey, Kdf, Layer};
 use assay::scenario::load::{Loaded, Request, load};
 use assay::scenario::schema::{scenario_schema, settings_schema};
-use assay::scenario::{CheckKind, Credentials, Scenario, StoreSpec};
+use assay::scenario::{CheckKind, Credentials, Question, Scenario, StoreSpec, SubjectSpec};
 use assay::secret::SecretRef;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,6 +102,56 @@ fn the_artifact_means_what_the_example_says() {
     let first = scenario(&loaded, "first");
     assert_eq!((first.timeout, first.allow_empty, first.checks.len()), (Duration::from_hours(2), false, 0));
     assert!(scenario(&loaded, "one-object").allow_empty);
+}
+
+#[test]
+fn an_archive_means_what_the_example_says() {
+    let loaded = loaded();
+    let events = scenario(&loaded, "events");
+    let SubjectSpec::Mongodb(spec) = &events.subject else { panic!("{:?}", events.subject) };
+    assert_eq!((spec.version, spec.drop, spec.parallel, spec.oplog_replay), (None, true, None, false));
+    assert_eq!((spec.ns_include.as_slice(), spec.ns_exclude.as_slice()), (&["events.*".into()][..], &["*.cache".into()][..]));
+    assert_eq!(spec.renamings[0].to, "events.$kind$");
+    let [CheckKind::Query(filter), CheckKind::Query(pipeline), CheckKind::Indexes(indexes), CheckKind::Validate] =
+        [&events.checks[4].kind, &events.checks[5].kind, &events.checks[6].kind, &events.checks[7].kind]
+    else {
+        panic!("{:?}", events.checks)
+    };
+    assert_eq!(filter.name, r#"events.orders {"total":{"$lt":0}}"#);
+    assert!(matches!(&filter.question, Question::Filter(filter) if filter.contains_key("total")));
+    assert!(matches!(&pipeline.question, Question::Pipeline(stages) if stages.len() == 2));
+    assert_eq!((pipeline.read_concern.as_deref(), pipeline.timeout.as_secs()), (Some("local"), 10));
+    assert_eq!((indexes.of.as_str(), indexes.names.as_slice()), ("events.orders", &["number_1".to_owned()][..]));
+    let runtime = &loaded.settings.runtime;
+    assert_eq!(runtime.mongodb_bin, [PathBuf::from("/opt/mongodb-database-tools/bin")]);
+    assert!(runtime.mongodb_command.as_ref().is_some_and(|line| line.contains("{socket}")));
+}
+
+#[test]
+fn the_pack_for_the_portfolio_loads() {
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/portfolio");
+    let request = Request { paths: vec![".".into()], ..request(&pack) };
+    let loaded = load(&request).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    let time: jiff::Timestamp = "2026-11-21T03:30:00Z".parse().expect("a time");
+    for (name, key, empty) in [
+        ("codetalk", "postgresql-backups/codetalk-20261121-033000.dump", false),
+        ("bookmarked", "postgresql-backups/bookmarked-20261121-033000.dump", false),
+        ("intervalai", "mongodb-backups/intervalai-20261121-033000.archive", false),
+        ("educationelly", "mongodb-backups/educationelly-20261121-033000.archive", false),
+        ("educationelly-graphql", "mongodb-backups/educationelly-graphql-20261121-033000.archive", false),
+        ("microservices", "mongodb-backups/microservices-20261121-033000.archive", true),
+        ("vertex-platform", "mongodb-backups/vertex-platform-20261121-033000.archive", true),
+    ] {
+        let scenario = scenario(&loaded, name);
+        assert_eq!(scenario.artifact.key.matches(key), Some(Some(time)), "{name}");
+        assert_eq!((scenario.artifact.age.warn, scenario.allow_empty), (Some(Duration::from_hours(48)), empty), "{name}");
+        let mine = loaded.scenarios.iter().filter(|scenario| scenario.artifact.key.matches(key).is_some());
+        assert_eq!(mine.count(), 1, "{key} is of one series");
+    }
+    let validator = jsonschema::validator_for(&scenario_schema()).expect("a schema");
+    for file in ["mongodb.yaml", "postgresql.yaml"] {
+        assert!(documents(&pack.join(file)).iter().all(|document| validator.is_valid(document)), "{file}");
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! `make test` and CI set `ASSAY_TESTS_REQUIRE=all`.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
 
 /// The folder with the newest `PostgreSQL`'s programs; none, said on stderr, when there is no server here.
 ///
@@ -61,6 +63,43 @@ fn missing(what: &str) {
     let required = std::env::var("ASSAY_TESTS_REQUIRE").is_ok_and(|value| value == "all");
     assert!(!required, "{what} is missing and ASSAY_TESTS_REQUIRE=all; `make setup` installs it on Debian and Ubuntu");
     let _ = writeln!(std::io::stderr(), "\n*** SKIPPED, NOT PROVEN: {what} is missing; `make setup` installs it ***");
+}
+
+/// A server that speaks `MongoDB`'s protocol, and the tools of two years.
+pub struct MongoDb {
+    /// The command line that starts it; none: `mongod` from `PATH`.
+    pub command: Option<String>,
+    /// The folder of the newer tools.
+    pub tools: PathBuf,
+    /// The folder of the older ones.
+    pub old_tools: PathBuf,
+}
+
+/// Makes them with `tests/servers/`, once: the first time takes minutes. `None`, said on stderr, where that cannot be.
+///
+/// # Panics
+/// When it cannot be and everything is required.
+pub fn mongodb() -> Option<&'static MongoDb> {
+    static MADE: LazyLock<Option<MongoDb>> = LazyLock::new(|| {
+        let made = make_mongodb();
+        if let Err(why) = &made {
+            missing(&format!("a MongoDB (server, mongodump, mongorestore; {why})"));
+        }
+        made.ok()
+    });
+    MADE.as_ref()
+}
+
+fn make_mongodb() -> Result<MongoDb, String> {
+    let make = |script: &str, arg: &[&str]| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers").join(script);
+        let output = Command::new(path).args(arg).output().map_err(|e| format!("tests/servers/{script}: {e}"))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    };
+    let mongod = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join("mongod").is_file());
+    let command = if mongod { None } else { Some(make("mongodb", &[])?) };
+    Ok(MongoDb { command, tools: make("mongo-tools", &[])?.into(), old_tools: make("mongo-tools", &["old"])?.into() })
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub fn default_dir() -> Option<PathBuf> {
 
 /// The entry of one recipe for one installation: `postgres-15.18-a1b2c3d4e5f6`.
 pub(super) fn entry_dir(cache: &Path, recipe: &dyn Recipe, installation: &Installation) -> PathBuf {
-    let place = Place { data: DATA.into(), socket: "socket".into() };
+    let place = Place { data: DATA.into(), socket: "socket".into(), port: None };
     let calls: Vec<String> = recipe.initialise(&place, Path::new("password")).iter().map(ToString::to_string).collect();
     let made_by = format!("{}\n{}\n{}", installation.bin.display(), installation.version, calls.join("\n"));
     let hash = openssl::sha::sha256(made_by.as_bytes());

@@ -25,13 +25,14 @@ pub async fn installations(recipe: &dyn Recipe, configured: &[PathBuf], user: &U
         if seen.insert(bin.clone())
             && let Some((version, major)) = version(&program, user).await
         {
-            found.push(Installation { bin, version, major });
+            found.push(Installation { bin, version, major, elsewhere: Vec::new() });
         }
     }
     found
 }
 
-async fn version(program: &Path, user: &User) -> Option<(String, u32)> {
+/// What a program's `--version` tells: the version and its first number.
+pub(super) async fn version(program: &Path, user: &User) -> Option<(String, u32)> {
     let mut command = Command::new(program);
     command.arg("--version").env_clear().current_dir("/").stdin(Stdio::null());
     user.apply(&mut command);
@@ -44,9 +45,10 @@ async fn version(program: &Path, user: &User) -> Option<(String, u32)> {
     parsed
 }
 
-/// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` is `15.18` with the major 15.
+/// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` is `15.18` with the major 15; `db version v7.0.14` is `7.0.14`.
 fn parse_version(text: &str) -> Option<(String, u32)> {
-    let word = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let words = text.split_whitespace().map(|word| word.strip_prefix('v').unwrap_or(word));
+    let word = words.into_iter().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     let digits = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
     Some((word.to_owned(), word.get(..digits)?.parse().ok()?))
 }
@@ -76,6 +78,7 @@ mod tests {
             ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", "15.18", 15),
             ("postgres (PostgreSQL) 19devel", "19devel", 19),
             ("postgres (PostgreSQL) 9.6.24", "9.6.24", 9),
+            ("db version v7.0.14\nBuild Info: {\n    \"version\": \"7.0.14\",\n", "7.0.14", 7),
         ] {
             assert_eq!(parse_version(text), Some((version.to_owned(), major)), "{text}");
         }

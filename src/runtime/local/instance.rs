@@ -1,11 +1,11 @@
 //! A running disposable server, and what may be done with it.
 
-use super::cache;
 use super::process::{self, Server, ToolRun};
 use super::scratch::beside;
 use super::stall::Watch;
 use super::sweep::{self, KEPT, LOG, PASSWORD};
 use super::user::User;
+use super::{cache, find};
 use crate::error::{Error, Result};
 use crate::runtime::{Call, Installation, Isolation, Limits, Place};
 use crate::secret::Secret;
@@ -75,7 +75,7 @@ impl Instance {
     #[must_use]
     pub fn isolation(&self) -> Isolation {
         Isolation {
-            listens: "unix socket".into(),
+            listens: self.place.port.map_or_else(|| "unix socket".into(), |port| format!("127.0.0.1:{port}")),
             user: self.user.name().to_owned(),
             network: "not cut off: restored code could open connections as this user".into(),
         }
@@ -120,6 +120,11 @@ impl Instance {
         let run = process::run_tool(command, &self.room, Some(self.watch())).await?;
         let told = feeding.await.map_err(|e| Error::harness(format!("feeding {} failed: {e}", call.program)))?;
         Ok((run, told))
+    }
+
+    /// The version of one of the installation's programs; `None` where it does not tell one.
+    pub async fn version_of(&self, program: &str) -> Option<String> {
+        find::version(&self.installation.program(program), &self.user).await.map(|(version, _)| version)
     }
 
     /// The last lines of the server's log.

@@ -2,6 +2,7 @@
 //! unprivileged user (`user`) in a folder of their own (`scratch`), gone afterwards (`sweep`).
 
 mod cache;
+mod command_line;
 mod find;
 mod instance;
 mod proc;
@@ -11,6 +12,7 @@ mod stall;
 mod sweep;
 mod user;
 
+pub use command_line::{PORT, SOCKET};
 pub use instance::{Instance, Kept, ToolInput};
 pub use process::{Said, ToolRun};
 pub use scratch::{Room, Scratch};
@@ -24,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::runtime::{Installation, Limits, Place, Recipe};
 use crate::scenario::RuntimeSettings;
 use crate::secret::{Secret, Secrets};
+use rustix::process::Signal;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,17 +84,58 @@ impl LocalRuntime {
     pub async fn installations(&self, recipe: &dyn Recipe) -> Result<Vec<Installation>> {
         let (engine, program) = (recipe.engine(), recipe.server_program());
         let configured = self.configured(engine);
-        if let Some(empty) = configured.iter().find(|folder| !folder.join(program).is_file()) {
+        let useless =
+            |folder: &&PathBuf| !std::iter::once(&program).chain(recipe.tools()).any(|program| folder.join(program).is_file());
+        if let Some(empty) = configured.iter().find(useless) {
             return Err(Error::scenario(format!("there is no {program} in {}", empty.display()))
                 .hint(format!("Mend `runtime.local.{engine}.bin` in assay.yaml.")));
         }
-        Ok(find::installations(recipe, configured, &self.user).await)
+        let mut found = find::installations(recipe, configured, &self.user).await;
+        for installation in &mut found {
+            installation.elsewhere = self.tool_folders(recipe);
+        }
+        Ok(found)
+    }
+
+    /// Where the tools of an engine may lie, when they need not lie beside the server.
+    fn tool_folders(&self, recipe: &dyn Recipe) -> Vec<PathBuf> {
+        if recipe.tools().is_empty() {
+            return Vec::new();
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        self.configured(recipe.engine()).iter().cloned().chain(std::env::split_paths(&path)).collect()
+    }
+
+    /// What is started, and from where: a configured command line, or the installation that the recipe chooses.
+    async fn installation(&self, recipe: &dyn Recipe) -> Result<Installation> {
+        let installation = if self.command_line(recipe.engine()).is_some() {
+            let elsewhere = self.tool_folders(recipe);
+            Installation { bin: PathBuf::from("/usr/bin"), version: String::new(), major: 0, elsewhere }
+        } else {
+            recipe.choose(&self.installations(recipe).await?)?.clone()
+        };
+        match recipe.tools().iter().find(|tool| !installation.program(tool).is_file()) {
+            None => Ok(installation),
+            Some(tool) => Err(Error::harness(format!("there is no {tool} on this machine")).hint(format!(
+                "Install the package that holds it, or name its folder in `runtime.local.{}.bin`.",
+                recipe.engine()
+            ))),
+        }
+    }
+
+    /// The command line that starts a server in place of the recipe's own. One line per engine.
+    fn command_line(&self, engine: &str) -> Option<&str> {
+        match engine {
+            "mongodb" => self.settings.mongodb_command.as_deref(),
+            _ => None,
+        }
     }
 
     /// The configured folders with an engine's programs. One line per engine.
     fn configured(&self, engine: &str) -> &[PathBuf] {
         match engine {
             "postgres" => &self.settings.postgres_bin,
+            "mongodb" => &self.settings.mongodb_bin,
             _ => &[],
         }
     }
@@ -109,14 +153,20 @@ impl LocalRuntime {
     }
 
     async fn start_unbounded(&self, recipe: &dyn Recipe, room: &Path) -> Result<Instance> {
-        let found = self.installations(recipe).await?;
-        let installation = recipe.choose(&found)?.clone();
-        let place = Place { data: room.join("data"), socket: room.join("s") };
-        check_socket_path(&place.socket.join(recipe.socket_name()))?;
+        let installation = self.installation(recipe).await?;
+        let command_line = self.command_line(recipe.engine());
+        let port = command_line.map(command_line::port).transpose()?.flatten();
+        let place = Place { data: room.join("data"), socket: room.join("s"), port };
+        let socket = place.socket.join(recipe.socket_name());
+        check_socket_path(&socket)?;
         let cached_password = self.prepare(recipe, &installation, &place, room).await?;
         let log = std::fs::File::options().append(true).create(true).open(beside(room, LOG)).map_err(Error::from)?;
-        let command = process::command(&installation, &recipe.server(&place), &self.user, room);
-        let server = Server::start(command, room, &log, recipe.stop_signal())?;
+        let (call, signal) = match command_line {
+            Some(line) => (command_line::call(line, &place, &socket), Signal::TERM),
+            None => (recipe.server(&place), recipe.stop_signal()),
+        };
+        let command = process::command(&installation, &call, &self.user, room);
+        let server = Server::start(command, room, &log, signal)?;
         let password = self.new_password()?;
         let mut instance = Instance {
             engine: recipe.engine(),
@@ -130,12 +180,20 @@ impl LocalRuntime {
             server,
         };
         until_ready(recipe, &mut instance, &cached_password).await?;
+        if command_line.is_some() {
+            instance.installation.version = recipe.told_version(&instance.place).await?.unwrap_or_default();
+        }
         Ok(instance)
     }
 
     /// Puts an initialised and configured data folder in its place, owned by the server's user. Returns its password.
     async fn prepare(&self, recipe: &dyn Recipe, found: &Installation, place: &Place, room: &Path) -> Result<Secret> {
         std::fs::DirBuilder::new().mode(0o700).create(&place.socket).map_err(Error::from)?;
+        if self.command_line(recipe.engine()).is_some() || recipe.initialise(place, Path::new("")).is_empty() {
+            std::fs::DirBuilder::new().mode(0o700).create(&place.data).map_err(Error::from)?;
+            self.hand_over(recipe, place)?;
+            return self.new_password();
+        }
         let entry = self.cache.as_ref().map(|dir| cache::entry_dir(dir, recipe, found));
         let cached = match &entry {
             Some(entry) => cache::take(entry, &place.data, &self.secrets).await?,
@@ -145,10 +203,17 @@ impl LocalRuntime {
             Some(password) => password,
             None => self.initialise(recipe, found, place, room, entry.as_deref()).await?,
         };
-        recipe.configure(place, &self.limits)?;
-        let give = || self.user.give_tree(&place.data).and_then(|()| self.user.give(&place.socket));
-        give().map_err(|e| Error::from(e).context("cannot hand the data folder over to the server's user"))?;
+        self.hand_over(recipe, place)?;
         Ok(password)
+    }
+
+    /// Configures the server, and gives its folders to its user.
+    fn hand_over(&self, recipe: &dyn Recipe, place: &Place) -> Result<()> {
+        if self.command_line(recipe.engine()).is_none() {
+            recipe.configure(place, &self.limits)?;
+        }
+        let give = || self.user.give_tree(&place.data).and_then(|()| self.user.give(&place.socket));
+        give().map_err(|e| Error::from(e).context("cannot hand the data folder over to the server's user"))
     }
 
     /// Makes a new data folder, and an entry of the cache from it.

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 pub(super) fn command(installation: &Installation, call: &Call, user: &User, room: &Path) -> Command {
     let mut path = installation.bin.clone().into_os_string();
     path.push(":/usr/local/bin:/usr/bin:/bin");
-    let mut command = Command::new(installation.bin.join(call.program));
+    let mut command = Command::new(installation.program(call.program));
     command.args(&call.args).env_clear().current_dir(room).process_group(0).stdin(Stdio::null());
     // LC_ALL: messages in English, because they are classified by their text.
     command.envs([("LANG", "C.UTF-8"), ("LC_ALL", "C"), ("TZ", "UTC")]).env("PATH", path).env("HOME", room);

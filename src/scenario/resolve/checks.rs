@@ -1,14 +1,14 @@
 //! The checks of a scenario.
 
 use super::collect::Collector;
-use super::{compare, shape};
+use super::{compare, mongodb, shape};
 use crate::check::expect::Expect;
-use crate::check::{drift, integrity, matches, schema};
+use crate::check::{count, drift, fresh, indexes, integrity, matches, query, schema, sql, validate};
 use crate::scenario::failure::split_advice;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Source};
-use crate::scenario::spec::{CheckSpec, CountSection, FreshSection, SqlSection};
-use crate::scenario::{Check, CheckKind, CountCheck, FreshCheck, SqlCheck};
+use crate::scenario::spec::{CheckSpec, CountSection, FreshSection, SqlSection, ValidateSpec};
+use crate::scenario::{Check, CheckKind, CountCheck, FreshCheck, SqlCheck, SubjectSpec};
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub struct Around<'s> {
     pub folder: &'s Path,
     /// Whether the scenario names a live system.
     pub live: bool,
+    /// What is restored, where the scenario says so rightly.
+    pub subject: Option<&'s SubjectSpec>,
 }
 
 pub fn checks(field: Field<Vec<Field<CheckSpec>>>, around: &Around, collect: &mut Collector) -> Vec<Check> {
@@ -32,6 +34,9 @@ pub fn checks(field: Field<Vec<Field<CheckSpec>>>, around: &Around, collect: &mu
     let mut checks = Vec::new();
     for Spanned { value, place } in field.value().unwrap_or_default().into_iter().filter_map(Field::given) {
         let kinds = resolve(value, place, around, collect);
+        if let (Some(kind), Some(subject)) = (kinds.first(), around.subject) {
+            refuse_foreign(kind, subject, place, collect);
+        }
         if let Some((label, before)) = kinds.iter().map(label).find_map(|label| first.get(&label).map(|place| (label, *place))) {
             let hint = format!(
                 "Reports tell checks apart by it; the other one is in line {}. Join the two, or give a query a `name`.",
@@ -50,9 +55,12 @@ pub fn checks(field: Field<Vec<Field<CheckSpec>>>, around: &Around, collect: &mu
 /// What reports call a check. Two checks of one scenario must not share it.
 fn label(kind: &CheckKind) -> String {
     match kind {
-        CheckKind::Count(count) => format!("count {}", count.of),
-        CheckKind::Fresh(fresh) => format!("fresh {}.{}", fresh.group, fresh.field),
-        CheckKind::Sql(sql) => format!("sql {}", sql.name),
+        CheckKind::Count(check) => count::name(check),
+        CheckKind::Fresh(check) => fresh::name(check),
+        CheckKind::Sql(check) => sql::name(check),
+        CheckKind::Query(check) => query::name(check),
+        CheckKind::Validate => validate::NAME.to_owned(),
+        CheckKind::Indexes(check) => indexes::name(check),
         CheckKind::Integrity(aspect) => integrity::name(aspect),
         CheckKind::Schema(_) => schema::NAME.to_owned(),
         CheckKind::Matches(_) => matches::ROWS.to_owned(),
@@ -60,12 +68,37 @@ fn label(kind: &CheckKind) -> String {
     }
 }
 
+/// A question that the scenario's subject cannot answer.
+fn refuse_foreign(kind: &CheckKind, subject: &SubjectSpec, place: Place, collect: &mut Collector) {
+    use SubjectSpec::{DnsZone, Mongodb, Postgres, Secrets};
+    const DUMPS_ONLY: &str = "It is for `postgres`: leave it out, or write `validate: full`.";
+    let (check, hint) = match (kind, subject) {
+        (CheckKind::Sql(_), Mongodb(_)) => ("sql", "Write a `query` with a `collection` and a `filter`."),
+        (CheckKind::Integrity(_), Mongodb(_)) => ("integrity", DUMPS_ONLY),
+        (CheckKind::Schema(_), Mongodb(_)) => ("schema", DUMPS_ONLY),
+        (CheckKind::Query(_), Postgres(_)) => ("query", "Write a `sql` check with a `query`."),
+        (CheckKind::Validate, Postgres(_) | DnsZone(_) | Secrets(_)) => ("validate", "It is for `mongodb`: leave it out, or write `integrity`."),
+        (CheckKind::Indexes(_), Postgres(_)) => ("indexes", "It is for `mongodb`; write `count: { of: indexes, min: 1 }`."),
+        _ => return,
+    };
+    let of = match subject {
+        Mongodb(_) => "MongoDB archive",
+        Postgres(_) => "PostgreSQL dump",
+        DnsZone(_) => "DNS zone",
+        Secrets(_) => "secret export",
+    };
+    collect.wrong(place, format!("`{check}` is no check for a {of}"), hint);
+}
+
 /// One check, or one for each aspect of it.
 fn resolve(check: CheckSpec, place: Place, around: &Around, collect: &mut Collector) -> Vec<CheckKind> {
     let one = match check {
         CheckSpec::Count(section) => count(section, place, collect).map(CheckKind::Count),
-        CheckSpec::Fresh(section) => fresh(section, place, collect).map(CheckKind::Fresh),
+        CheckSpec::Fresh(section) => fresh(section, place, around.subject, collect).map(CheckKind::Fresh),
         CheckSpec::Sql(section) => sql(section, place, collect).map(CheckKind::Sql),
+        CheckSpec::Query(section) => mongodb::query(section, place, collect).map(CheckKind::Query),
+        CheckSpec::Validate(ValidateSpec::Full) => Some(CheckKind::Validate),
+        CheckSpec::Indexes(section) => mongodb::indexes(section, place, collect).map(CheckKind::Indexes),
         CheckSpec::Matches(spec) => Some(CheckKind::Matches(compare::matches(spec, place, collect))),
         CheckSpec::Drift(section) => compare::drift(section, place, around.live, collect).map(CheckKind::Drift),
         CheckSpec::Integrity(section) => return shape::integrity(section, collect),
@@ -89,19 +122,23 @@ fn count(section: CountSection, place: Place, collect: &mut Collector) -> Option
     Some(CountCheck { of: of?.value, min: min.map(|n| n.value), max: max.map(|n| n.value) })
 }
 
-fn fresh(section: FreshSection, place: Place, collect: &mut Collector) -> Option<FreshCheck> {
+fn fresh(section: FreshSection, place: Place, subject: Option<&SubjectSpec>, collect: &mut Collector) -> Option<FreshCheck> {
     collect.require(section.newest.as_ref(), place, "`fresh`", "newest");
     let newest = collect.text(section.newest, "newest");
     collect.require(section.within.as_ref(), place, "`fresh`", "within");
     let within = collect.duration(section.within, "within");
     let newest = newest?;
-    let parts: Vec<&str> = newest.value.split('.').collect();
-    let ([group @ .., column], 3 | 4) = (parts.as_slice(), parts.len()) else {
-        let hint = "Write `schema.table.column`, such as public.messages.created_at.";
+    // Names of collections may have dots, `shop.fs.files.uploadDate`; before a column stand two or three names.
+    let (names, hint) = match subject {
+        Some(SubjectSpec::Mongodb(_)) => (3..=usize::MAX, "Write `database.collection.field`, such as shop.orders.created_at."),
+        _ => (3..=4, "Write `schema.table.column`, such as public.messages.created_at."),
+    };
+    let whole = newest.value.split('.').all(|part| !part.is_empty()) && names.contains(&newest.value.split('.').count());
+    let Some((group, field)) = newest.value.rsplit_once('.').filter(|_| whole) else {
         collect.wrong(newest.place, format!("`{}` does not name a column", newest.value), hint);
         return None;
     };
-    Some(FreshCheck { group: group.join("."), field: (*column).to_owned(), within: within? })
+    Some(FreshCheck { group: group.to_owned(), field: field.to_owned(), within: within? })
 }
 
 fn sql(section: SqlSection, place: Place, collect: &mut Collector) -> Option<SqlCheck> {
@@ -118,7 +155,7 @@ fn sql(section: SqlSection, place: Place, collect: &mut Collector) -> Option<Sql
     Some(SqlCheck { name, database, query, expect: expect?, timeout })
 }
 
-fn expect(text: &Spanned<String>, collect: &mut Collector) -> Option<Expect> {
+pub(super) fn expect(text: &Spanned<String>, collect: &mut Collector) -> Option<Expect> {
     text.value
         .parse()
         .map_err(|error: String| {

@@ -3,8 +3,10 @@
 use super::collect::Collector;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::Place;
-use crate::scenario::spec::{CloudflareSection, CountsSpec, DopplerSection, LivePostgresSection, LiveSection};
-use crate::scenario::{Counts, LivePostgres, LiveSpec, SubjectSpec};
+use crate::scenario::spec::{
+    CloudflareSection, CountsSpec, DopplerSection, LiveMongodbSection, LivePostgresSection, LiveSection,
+};
+use crate::scenario::{Counts, LiveMongodb, LivePostgres, LiveSpec, SubjectSpec};
 use crate::subject::dns_zone::live::{self as cloudflare, LiveZone};
 use crate::subject::secrets::live::{self as doppler, LiveSecrets};
 use reqwest::Url;
@@ -21,11 +23,12 @@ pub fn live(field: Field<LiveSection>, root: Place, folder: &Path, collect: &mut
         Field::Given(section) => section,
     };
     let place = if place == Place::default() { root } else { place };
-    let LiveSection { cloudflare, doppler, postgres } = section;
-    let there = [cloudflare.is_there(), doppler.is_there(), postgres.is_there()].iter().filter(|there| **there).count();
+    let LiveSection { cloudflare, doppler, mongodb, postgres } = section;
+    let there = [cloudflare.is_there(), doppler.is_there(), mongodb.is_there(), postgres.is_there()];
+    let there = there.iter().filter(|there| **there).count();
     if there != 1 {
         let message = if there == 0 { "`live` names no system" } else { "`live` names more than one system" };
-        collect.wrong(place, message, "Write one of `cloudflare`, `doppler` and `postgres`, as the scenario's subject needs it.");
+        collect.wrong(place, message, "Write one of `cloudflare`, `doppler`, `mongodb` and `postgres`, as the scenario's subject needs it.");
         return Field::Bad;
     }
     let cloudflare = cloudflare.given().map(|Spanned { value, place }| Spanned {
@@ -36,11 +39,15 @@ pub fn live(field: Field<LiveSection>, root: Place, folder: &Path, collect: &mut
         value: self::doppler(value, place, folder, collect).map(LiveSpec::Doppler),
         place,
     });
+    let mongodb = mongodb.given().map(|Spanned { value, place }| Spanned {
+        value: self::mongodb(value, place, folder, collect).map(LiveSpec::Mongodb),
+        place,
+    });
     let postgres = postgres.given().map(|Spanned { value, place }| Spanned {
         value: self::postgres(value, place, folder, collect).map(LiveSpec::Postgres),
         place,
     });
-    match cloudflare.or(doppler).or(postgres) {
+    match cloudflare.or(doppler).or(mongodb).or(postgres) {
         Some(Spanned { value: Some(value), place }) => Field::Given(Spanned { value, place }),
         _ => Field::Bad,
     }
@@ -51,11 +58,13 @@ pub fn fits(live: &Field<LiveSpec>, subject: &SubjectSpec, collect: &mut Collect
     let Field::Given(Spanned { value, place }) = live else { return };
     let (subject, needed) = match subject {
         SubjectSpec::Postgres(_) => ("postgres", "postgres"),
+        SubjectSpec::Mongodb(_) => ("mongodb", "mongodb"),
         SubjectSpec::DnsZone(_) => ("dns_zone", "cloudflare"),
         SubjectSpec::Secrets(_) => ("secrets", "doppler"),
     };
     let is = match value {
         LiveSpec::Postgres(_) => "postgres",
+        LiveSpec::Mongodb(_) => "mongodb",
         LiveSpec::Cloudflare(_) => "cloudflare",
         LiveSpec::Doppler(_) => "doppler",
     };
@@ -130,20 +139,41 @@ fn postgres(section: LivePostgresSection, place: Place, folder: &Path, collect: 
     collect.require(section.url.as_ref(), place, "`postgres`", "url");
     let url = collect.secret(section.url, folder);
     let ca = ca(section.ca, folder, collect);
-    let counts = match section.counts.value() {
-        Some(CountsSpec::Exact) | None => Counts::Exact,
-        Some(CountsSpec::Estimated) => Counts::Estimated,
-    };
+    let counts = counts(section.counts);
     let timeout = collect.duration(section.timeout, "timeout").unwrap_or(TIMEOUT);
     let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
-    let older_than_backup = entries.into_iter().filter_map(|(table, column)| time_column(&table, column, collect)).collect();
+    let older_than_backup = entries.into_iter().filter_map(|(table, column)| time_field(&table, column, ("schema", "public"), collect)).collect();
     Some(LivePostgres { url: url?, ca, counts, timeout, older_than_backup })
 }
 
-fn time_column(table: &Spanned<String>, column: Field<String>, collect: &mut Collector) -> Option<(String, String)> {
-    if !table.value.contains('.') {
-        let hint = format!("Write the table's full name, such as public.{}.", table.value);
-        collect.wrong(table.place, format!("`{}` has no schema", table.value), hint);
+fn mongodb(section: LiveMongodbSection, place: Place, folder: &Path, collect: &mut Collector) -> Option<LiveMongodb> {
+    collect.require(section.url.as_ref(), place, "`mongodb`", "url");
+    let url = collect.secret(section.url, folder);
+    let counts = counts(section.counts);
+    let timeout = collect.duration(section.timeout, "timeout").unwrap_or(TIMEOUT);
+    let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
+    let time_field = |(collection, field)| time_field(&collection, field, ("database", "shop"), collect);
+    let older_than_backup = entries.into_iter().filter_map(time_field).collect();
+    Some(LiveMongodb { url: url?, counts, timeout, older_than_backup })
+}
+
+fn counts(field: Field<CountsSpec>) -> Counts {
+    match field.value() {
+        Some(CountsSpec::Exact) | None => Counts::Exact,
+        Some(CountsSpec::Estimated) => Counts::Estimated,
     }
-    collect.text(column, &table.value).map(|column| (table.value.clone(), column.value))
+}
+
+/// A group's full name and its time field. `holder`: what stands before the name's dot, and an example of it.
+fn time_field(
+    group: &Spanned<String>,
+    field: Field<String>,
+    (holder, example): (&str, &str),
+    collect: &mut Collector,
+) -> Option<(String, String)> {
+    if !group.value.contains('.') {
+        let hint = format!("Write the full name, such as {example}.{}.", group.value);
+        collect.wrong(group.place, format!("`{}` has no {holder}", group.value), hint);
+    }
+    collect.text(field, &group.value).map(|field| (group.value.clone(), field.value))
 }

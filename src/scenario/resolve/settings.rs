@@ -1,11 +1,12 @@
 //! `assay.yaml`.
 
 use super::collect::Collector;
+use crate::runtime::local::{PORT, SOCKET};
 use crate::scenario::de::Typed;
 use crate::scenario::field::{Field, Spanned};
 use crate::scenario::source::{Place, Problem};
 use crate::scenario::spec::{
-    CredentialsSpec, HistorySpec, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
+    CredentialsSpec, HistorySpec, OneOrMany, RuntimeSpec, S3Section, ScratchSpec, SettingsSpec, StoreSection, TimeoutsSpec,
 };
 use crate::scenario::{Credentials, HistorySettings, RuntimeSettings, S3Spec, Settings, StoreSpec, Waits};
 use std::path::{Path, PathBuf};
@@ -246,17 +247,35 @@ fn credentials(field: Field<CredentialsSpec>, folder: &Path, collect: &mut Colle
 
 fn runtime(spec: RuntimeSpec, folder: &Path, collect: &mut Collector) -> RuntimeSettings {
     let local = spec.local.value().unwrap_or_default();
-    let bin = local.postgres.value().unwrap_or_default().bin.given();
-    if let Some(bin) = bin.as_ref().filter(|bin| bin.value.0.is_empty() || bin.value.0.iter().any(String::is_empty)) {
-        collect.wrong(bin.place, "`bin` is empty", "Write a folder, such as /usr/lib/postgresql/17/bin, or leave the key out.");
-    }
+    let mongodb = local.mongodb.value().unwrap_or_default();
     RuntimeSettings {
         cpus: spec.cpus.given().and_then(|cpus| processors(&cpus, collect)),
         memory: spec.memory.value().map(|bytes| bytes.0),
-        postgres_bin: bin.map_or_else(Vec::new, |bin| bin.value.0.iter().map(|path| folder.join(path)).collect()),
+        postgres_bin: folders(local.postgres.value().unwrap_or_default().bin, "/usr/lib/postgresql/17/bin", folder, collect),
+        mongodb_bin: folders(mongodb.bin, "/opt/mongodb/bin", folder, collect),
+        mongodb_command: collect.text(mongodb.command, "command").and_then(|line| command_line(line, collect)),
         user: collect.text(local.user, "user").map(|user| user.value),
         no_progress: None,
     }
+}
+
+/// Folders with an engine's programs.
+fn folders(bin: Field<OneOrMany>, example: &str, folder: &Path, collect: &mut Collector) -> Vec<PathBuf> {
+    let Some(bin) = bin.given() else { return Vec::new() };
+    if bin.value.0.is_empty() || bin.value.0.iter().any(String::is_empty) {
+        collect.wrong(bin.place, "`bin` is empty", format!("Write a folder, such as {example}, or leave the key out."));
+    }
+    bin.value.0.iter().map(|path| folder.join(path)).collect()
+}
+
+/// A server that does not know where to listen cannot be reached.
+fn command_line(line: Spanned<String>, collect: &mut Collector) -> Option<String> {
+    if line.value.contains(SOCKET) || line.value.contains(PORT) {
+        return Some(line.value);
+    }
+    let hint = format!("Write {SOCKET} where it takes the path of a Unix socket, or {PORT} where it takes a port on 127.0.0.1.");
+    collect.wrong(line.place, format!("`command` has neither {SOCKET} nor {PORT}"), hint);
+    None
 }
 
 fn history(spec: HistorySpec, folder: &Path, collect: &mut Collector) -> HistorySettings {

@@ -230,12 +230,33 @@ impl JsonSchema for Tolerance {
 #[serde(default, deny_unknown_fields, rename = "Live")]
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct LiveSection {
+    /// A `MongoDB` server, or one database of it.
+    pub mongodb: Field<LiveMongodbSection>,
     /// A DNS zone at Cloudflare, for `dns_zone`.
     pub cloudflare: Field<CloudflareSection>,
     /// The secrets of one config at Doppler, for `secrets`.
     pub doppler: Field<DopplerSection>,
     /// A `PostgreSQL` database, for `postgres`.
     pub postgres: Field<LivePostgresSection>,
+}
+
+/// How a live `MongoDB` is looked at: by commands that only read, on a secondary where there is one.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "LiveMongodb")]
+#[schemars(extend("required" = ["url"]))]
+pub struct LiveMongodbSection {
+    /// Where its URL lies: `mongodb://user:password@host:27017/database?tls=true`. A database named in it is the only one that is
+    /// looked at. The role `read` is enough.
+    pub url: Field<SecretSpec>,
+    /// Whether documents are counted, or estimated from the server's statistics.
+    #[schemars(extend("default" = "exact"))]
+    pub counts: Field<CountsSpec>,
+    /// The longest that the whole look may take.
+    #[schemars(extend("default" = "60s"))]
+    pub timeout: Field<Span>,
+    /// Collections in which only the documents with a time before that of the backup count, on both sides: the collection's full name
+    /// (`shop.orders`) and its time field, where `_id` is the time in an `ObjectId`. For collections that are written to all day.
+    pub older_than_backup: Field<Named<String>>,
 }
 
 /// How a live DNS zone is read from Cloudflare's API: all pages of its list of records.
@@ -302,12 +323,12 @@ pub struct LivePostgresSection {
     pub older_than_backup: Field<Named<String>>,
 }
 
-/// How rows of a live system are counted.
+/// How rows or documents of a live system are counted.
 #[derive(Debug, Clone, Copy, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", rename = "Counts")]
 pub enum CountsSpec {
-    /// Every row is read.
+    /// Every one is read.
     Exact,
-    /// The statistics are asked; tables that have none are counted.
+    /// The statistics are asked; what has none is counted.
     Estimated,
 }

@@ -115,6 +115,8 @@ pub enum RuntimeKind {
 pub struct LocalSpec {
     /// Where `PostgreSQL` is.
     pub postgres: Field<LocalPostgresSpec>,
+    /// Where `MongoDB` is.
+    pub mongodb: Field<LocalMongodbSpec>,
     /// The user that servers and tools run as when assay is root.
     #[schemars(length(min = 1))]
     pub user: Field<String>,
@@ -126,6 +128,19 @@ pub struct LocalSpec {
 pub struct LocalPostgresSpec {
     /// A folder with `PostgreSQL`'s programs, or several, searched before `PATH` and the places where packages put them.
     pub bin: Field<OneOrMany>,
+}
+
+/// Where `MongoDB`'s server and tools are.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "LocalMongodb")]
+pub struct LocalMongodbSpec {
+    /// A folder with mongod or with mongorestore, or several, searched before `PATH` and the places where packages put them.
+    pub bin: Field<OneOrMany>,
+    /// The command line of a server that speaks `MongoDB`'s protocol and is started instead of mongod. It runs in the foreground, asks
+    /// for no password and ends on SIGTERM. `{dir}` stands for its data folder, `{socket}` for the Unix socket that it must listen on,
+    /// `{port}` for a port on 127.0.0.1 where it cannot listen on a socket.
+    #[schemars(length(min = 1))]
+    pub command: Field<String>,
 }
 
 /// Where restores happen.

@@ -231,7 +231,12 @@ mod tests {
     }
 
     fn found(majors: &[u32]) -> Vec<Installation> {
-        let one = |major: &u32| Installation { bin: format!("/pg/{major}").into(), version: format!("{major}.1"), major: *major };
+        let one = |major: &u32| Installation {
+            bin: format!("/pg/{major}").into(),
+            version: format!("{major}.1"),
+            major: *major,
+            elsewhere: Vec::new(),
+        };
         majors.iter().map(one).collect()
     }
 
@@ -281,7 +286,7 @@ mod tests {
 
     #[test]
     fn the_settings_stay_within_the_limits_and_on_the_socket() {
-        let place = Place { data: "/d".into(), socket: "/it's".into() };
+        let place = Place { data: "/d".into(), socket: "/it's".into(), port: None };
         let text = settings(&place, &Limits { cpus: 2, memory: 1 << 30 });
         for line in ["listen_addresses = ''", "unix_socket_directories = '/it''s'", "shared_buffers = 256MB", "fsync = off"] {
             assert!(text.lines().any(|l| l == line), "{line} in {text}");
