@@ -1,8 +1,8 @@
 //! Subjects: what a payload is, how it is restored and how it is measured. One folder each.
 
 pub mod alongside;
-pub mod mongodb;
 pub mod dns_zone;
+pub mod mongodb;
 pub mod postgres;
 pub mod secrets;
 

@@ -77,7 +77,9 @@ fn refuse_foreign(kind: &CheckKind, subject: &SubjectSpec, place: Place, collect
         (CheckKind::Integrity(_), Mongodb(_)) => ("integrity", DUMPS_ONLY),
         (CheckKind::Schema(_), Mongodb(_)) => ("schema", DUMPS_ONLY),
         (CheckKind::Query(_), Postgres(_)) => ("query", "Write a `sql` check with a `query`."),
-        (CheckKind::Validate, Postgres(_) | DnsZone(_) | Secrets(_)) => ("validate", "It is for `mongodb`: leave it out, or write `integrity`."),
+        (CheckKind::Validate, Postgres(_) | DnsZone(_) | Secrets(_)) => {
+            ("validate", "It is for `mongodb`: leave it out, or write `integrity`.")
+        }
         (CheckKind::Indexes(_), Postgres(_)) => ("indexes", "It is for `mongodb`; write `count: { of: indexes, min: 1 }`."),
         _ => return,
     };

@@ -28,7 +28,11 @@ pub fn live(field: Field<LiveSection>, root: Place, folder: &Path, collect: &mut
     let there = there.iter().filter(|there| **there).count();
     if there != 1 {
         let message = if there == 0 { "`live` names no system" } else { "`live` names more than one system" };
-        collect.wrong(place, message, "Write one of `cloudflare`, `doppler`, `mongodb` and `postgres`, as the scenario's subject needs it.");
+        collect.wrong(
+            place,
+            message,
+            "Write one of `cloudflare`, `doppler`, `mongodb` and `postgres`, as the scenario's subject needs it.",
+        );
         return Field::Bad;
     }
     let cloudflare = cloudflare.given().map(|Spanned { value, place }| Spanned {
@@ -142,7 +146,8 @@ fn postgres(section: LivePostgresSection, place: Place, folder: &Path, collect: 
     let counts = counts(section.counts);
     let timeout = collect.duration(section.timeout, "timeout").unwrap_or(TIMEOUT);
     let entries = section.older_than_backup.value().map(|named| named.0).unwrap_or_default();
-    let older_than_backup = entries.into_iter().filter_map(|(table, column)| time_field(&table, column, ("schema", "public"), collect)).collect();
+    let older_than_backup =
+        entries.into_iter().filter_map(|(table, column)| time_field(&table, column, ("schema", "public"), collect)).collect();
     Some(LivePostgres { url: url?, ca, counts, timeout, older_than_backup })
 }
 
