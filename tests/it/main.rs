@@ -12,6 +12,7 @@ mod drift;
 mod examples;
 mod golden;
 mod hostile;
+#[cfg(feature = "demo")]
 mod http;
 mod junit;
 mod lab;
@@ -40,5 +41,6 @@ mod stage;
 mod stall;
 #[cfg(feature = "demo")]
 mod store_faults;
+#[cfg(feature = "demo")]
 mod support;
 mod sweep;

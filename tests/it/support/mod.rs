@@ -3,5 +3,4 @@
 pub mod apis;
 pub mod double;
 pub mod exports;
-#[cfg(feature = "demo")]
 pub mod faulty_s3;
